@@ -1,0 +1,1 @@
+//! Special functions, optimisers and deterministic loops that the models share.
