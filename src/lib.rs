@@ -2,4 +2,9 @@
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
+pub mod error;
+pub mod event;
 mod numeric;
+pub mod summary;
+
+pub use error::Error;
