@@ -22,15 +22,16 @@
 //! [`Zone`], which is always given and never guessed. Money is whole minor units ([`Decimals`]):
 //! sums of integers do not depend on their order.
 
+mod events;
 mod ids;
 mod interactions;
 mod money;
 mod time;
 mod transactions;
 
+pub use events::Events;
 pub use ids::Ids;
 pub use interactions::{InteractionColumns, Interactions};
 pub use money::{AMOUNT_MAX, Decimals};
-pub(crate) use time::ZoneCursor;
 pub use time::{DAY_S, Period, Timestamp, Weekday, Zone};
 pub use transactions::{TransactionColumns, Transactions};

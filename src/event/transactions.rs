@@ -89,12 +89,7 @@ impl Transactions {
                 });
             }
         }
-        for (row, &number) in (1..).zip(&customer) {
-            if number >= customers {
-                let expected = "a customer number below the count of customers";
-                return Err(bad_value(row, "customer", number, expected));
-            }
-        }
+        check_customers(customers, &customer)?;
         for (row, &minor) in (1..).zip(&amount) {
             check_amount(row, minor)?;
         }
@@ -200,6 +195,17 @@ impl Transactions {
     /// The time of the last row, or `None` when there is none.
     pub fn end(&self) -> Option<Timestamp> {
         self.time.iter().copied().max()
+    }
+}
+
+/// Every customer number must be below the count of customers.
+pub(super) fn check_customers(customers: u32, column: &[u32]) -> Result<(), DataError> {
+    match (1..).zip(column).find(|&(_, &number)| number >= customers) {
+        None => Ok(()),
+        Some((row, number)) => {
+            let expected = "a customer number below the count of customers";
+            Err(bad_value(row, "customer", number, expected))
+        }
     }
 }
 
