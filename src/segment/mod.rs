@@ -5,6 +5,8 @@ mod features;
 mod rfm;
 mod rules;
 mod selection;
+mod table;
+mod transitions;
 
 use std::borrow::Cow;
 
@@ -14,6 +16,8 @@ pub use binning::{Binning, Thresholds};
 pub use features::{RfmColumns, RfmFeatures, RfmValues};
 pub use rfm::{BINS_MAX, Rfm, RfmConfig, RfmScore};
 pub use rules::{Rule, RuleSet};
+pub use table::{SegmentRow, SegmentTable};
+pub use transitions::Transitions;
 
 /// The number of a segment within its [`Segmenter`], from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -302,3 +302,280 @@ impl TryFrom<Saved> for Rfm {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::RfmColumns;
+    use proptest::prelude::*;
+
+    fn table(rows: &[(i32, u32, i64)]) -> RfmFeatures {
+        RfmFeatures::from_columns(RfmColumns {
+            recency_days: rows.iter().map(|row| row.0).collect(),
+            frequency: rows.iter().map(|row| row.1).collect(),
+            monetary_minor: rows.iter().map(|row| row.2).collect(),
+            ..RfmColumns::default()
+        })
+        .unwrap()
+    }
+
+    fn monetary_bins(values: &[i64], bins: u8, binning: Binning) -> (Vec<u8>, Vec<f64>) {
+        let rows: Vec<_> = values.iter().map(|&value| (0, 1, value)).collect();
+        let config = RfmConfig {
+            bins,
+            ..RfmConfig::quintiles(binning)
+        };
+        let rfm = Rfm::fit(&table(&rows), &config).unwrap();
+        let scores = rfm.scores(&table(&rows));
+        (
+            scores.iter().map(|s| s.monetary).collect(),
+            rfm.monetary().edges(),
+        )
+    }
+
+    /// Expected bins from NumPy 2: `searchsorted(quantile(x, p) + one, x, "right") + 1`,
+    /// `searchsorted(quantile(x, p), x, "left") + 1` and `rank · bins // n + 1` of a stable sort.
+    #[test]
+    fn the_three_binnings_cut_as_numpy_does() {
+        let spread = [250, 1000, 990, 431, 5, 77, 640, 641, 642, 810];
+        let r = |one| Binning::RCompatible { one };
+        let (bins, edges) = monetary_bins(&spread, 4, r(1));
+        assert_eq!(bins, [1, 4, 4, 2, 1, 1, 2, 2, 3, 4]);
+        assert_eq!(edges, [5.0, 296.25, 641.5, 769.0, 1001.0]);
+        let (bins, edges) = monetary_bins(&spread, 4, r(100));
+        assert_eq!(bins, [1, 4, 4, 2, 1, 1, 2, 2, 2, 3]);
+        assert_eq!(edges, [5.0, 395.25, 740.5, 868.0, 1100.0]);
+        let (bins, edges) = monetary_bins(&spread, 4, Binning::Quantile);
+        assert_eq!(bins, [1, 4, 4, 2, 1, 1, 2, 3, 3, 4]);
+        assert_eq!(edges, [5.0, 295.25, 640.5, 768.0, 1000.0]);
+        let (bins, edges) = monetary_bins(&spread, 4, Binning::EqualCount);
+        assert_eq!(bins, [1, 4, 4, 2, 1, 1, 2, 3, 3, 3]);
+        assert_eq!(edges, [5.0, 250.0, 640.0, 810.0, 1000.0]);
+
+        let tied = [5, 1, 9, 3, 3, 7, 100, 2, 3, 8, 12];
+        assert_eq!(
+            monetary_bins(&tied, 5, r(1)).0,
+            [3, 1, 4, 1, 1, 3, 5, 1, 1, 4, 5]
+        );
+        assert_eq!(
+            monetary_bins(&tied, 5, Binning::Quantile).0,
+            [3, 1, 4, 1, 1, 3, 5, 1, 1, 4, 5]
+        );
+        assert_eq!(
+            monetary_bins(&tied, 5, Binning::EqualCount).0,
+            [3, 1, 4, 1, 2, 3, 5, 1, 2, 4, 5]
+        );
+
+        let gaps = [1, 2, 3, 4, 10, 11, 12, 20];
+        assert_eq!(monetary_bins(&gaps, 5, r(1)).0, [1, 1, 1, 2, 3, 3, 4, 5]);
+        assert_eq!(
+            monetary_bins(&gaps, 5, Binning::Quantile).0,
+            [1, 1, 2, 3, 3, 4, 5, 5]
+        );
+        assert_eq!(
+            monetary_bins(&gaps, 5, Binning::EqualCount).0,
+            [1, 1, 2, 2, 3, 4, 4, 5]
+        );
+    }
+
+    #[test]
+    fn given_cuts_begin_the_bins_above_them() {
+        let (bins, edges) = monetary_bins(&[4, 5, 9, 10, 11], 3, Binning::Cuts(vec![5, 10]));
+        assert_eq!(bins, [1, 2, 2, 3, 3]);
+        assert_eq!(edges, [4.0, 5.0, 10.0, 12.0]);
+    }
+
+    #[test]
+    fn settings_that_contradict_are_named() {
+        let rows = table(&[(1, 1, 1)]);
+        let message = |config: RfmConfig| Rfm::fit(&rows, &config).unwrap_err().to_string();
+        let with = |monetary| RfmConfig {
+            monetary,
+            ..RfmConfig::quintiles(Binning::Quantile)
+        };
+        assert_eq!(
+            message(with(Binning::Cuts(vec![1, 2]))),
+            "the setting `monetary` is 2 cuts; it must be one cut fewer than bins"
+        );
+        assert!(message(with(Binning::Cuts(vec![1, 2, 2, 3]))).contains("[1, 2, 2, 3]"));
+        assert!(message(with(Binning::Cuts(vec![i64::MIN, 2, 3, 4]))).contains("smallest integer"));
+        assert!(message(with(Binning::RCompatible { one: 0 })).contains("one: 0"));
+        for bins in [0, 1, 100] {
+            let config = RfmConfig {
+                bins,
+                ..RfmConfig::quintiles(Binning::Quantile)
+            };
+            assert!(message(config).contains("from 2 to 99"));
+        }
+        let none = Rfm::fit(&table(&[]), &RfmConfig::quintiles(Binning::Quantile));
+        assert_eq!(
+            none.unwrap_err().to_string(),
+            "0 customers, but at least 1 are needed"
+        );
+    }
+
+    #[test]
+    fn the_grid_names_its_cells_and_gives_its_reasons() {
+        let rows = table(&[
+            (2, 9, 80_000),
+            (10, 4, 9_000),
+            (40, 2, 12_000),
+            (90, 2, 3_000),
+            (300, 1, 1_000),
+        ]);
+        let rfm = Rfm::fit(&rows, &RfmConfig::quintiles(Binning::Quantile)).unwrap();
+        let names = rfm.names();
+        assert_eq!(
+            (names.len(), names[0].as_ref(), names[124].as_ref()),
+            (125, "111", "555")
+        );
+        for values in rows.iter() {
+            let code = rfm.code(rfm.score(&values)).to_string();
+            assert_eq!(names[rfm.assign(&values).index()], code);
+        }
+        assert_eq!(
+            rfm.explain(&rows.get(1).unwrap()),
+            "443: recency 4 (10 days, in 9 to 28), frequency 4 (4 purchases, in 3 to 5), \
+             monetary 3 (9000 minor units, in 6601 to 10200)"
+        );
+        let wide = RfmConfig {
+            bins: 10,
+            ..RfmConfig::quintiles(Binning::EqualCount)
+        };
+        let rfm = Rfm::fit(&rows, &wide).unwrap();
+        let score = RfmScore {
+            recency: 10,
+            frequency: 1,
+            monetary: 7,
+        };
+        assert_eq!(rfm.code(score), 100_107);
+    }
+
+    #[test]
+    fn saved_and_loaded_is_the_same_and_loading_checks() {
+        let rows = table(&[
+            (2, 9, 800),
+            (10, 4, 95),
+            (40, 2, 120),
+            (90, 2, 31),
+            (300, 1, 10),
+        ]);
+        for binning in binnings() {
+            let rfm = Rfm::fit(&rows, &RfmConfig::quintiles(binning)).unwrap();
+            let json = serde_json::to_string(&rfm).unwrap();
+            assert_eq!(serde_json::from_str::<Rfm>(&json).unwrap(), rfm);
+            let damaged = json.replace("\"bins\":5", "\"bins\":6");
+            assert!(serde_json::from_str::<Rfm>(&damaged).is_err());
+            let newer = json.replace("\"version\":1", "\"version\":9");
+            assert!(serde_json::from_str::<Rfm>(&newer).is_err());
+        }
+    }
+
+    fn binnings() -> [Binning; 4] {
+        [
+            Binning::RCompatible { one: 1 },
+            Binning::Quantile,
+            Binning::EqualCount,
+            Binning::Cuts(vec![2, 10, 100, 1_000]),
+        ]
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<(i32, u32, i64)>> {
+        let days = prop_oneof![0..30_i32, 0..=i32::MAX];
+        let count = prop_oneof![1..6_u32, 1..=u32::MAX];
+        let sum = prop_oneof![-50..50_i64, 0..100_000_i64, any::<i64>(), Just(i64::MAX)];
+        proptest::collection::vec((days, count, sum), 1..120)
+    }
+
+    proptest! {
+        #[test]
+        fn a_better_value_never_scores_lower(rows in rows(), bins in 2_u8..=12) {
+            for binning in &binnings()[..3] {
+                let config = RfmConfig { bins, ..RfmConfig::quintiles(binning.clone()) };
+                let features = table(&rows);
+                let rfm = Rfm::fit(&features, &config).unwrap();
+                let scores = rfm.scores(&features);
+                prop_assert_eq!(scores.len(), rows.len());
+                let ties_share = *binning != Binning::EqualCount;
+                for (a, s) in rows.iter().zip(&scores) {
+                    for score in [s.recency, s.frequency, s.monetary] {
+                        prop_assert!((1..=bins).contains(&score));
+                    }
+                    for (b, t) in rows.iter().zip(&scores) {
+                        prop_assert!(a.0 >= b.0 || s.recency >= t.recency);
+                        prop_assert!(a.1 <= b.1 || s.frequency >= t.frequency);
+                        prop_assert!(a.2 <= b.2 || s.monetary >= t.monetary);
+                        prop_assert!(!ties_share || a.2 != b.2 || s.monetary == t.monetary);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn equal_counts_differ_by_at_most_one(rows in rows(), bins in 2_u8..=12) {
+            let config = RfmConfig { bins, ..RfmConfig::quintiles(Binning::EqualCount) };
+            let features = table(&rows);
+            let scores = Rfm::fit(&features, &config).unwrap().scores(&features);
+            let columns: [fn(&RfmScore) -> u8; 3] = [|s| s.recency, |s| s.frequency, |s| s.monetary];
+            for column in columns {
+                let size = |bin| scores.iter().filter(|&s| column(s) == bin).count();
+                let sizes: Vec<usize> = (1..=bins).map(size).collect();
+                prop_assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1);
+            }
+        }
+
+        #[test]
+        fn the_order_of_the_rows_does_not_matter(rows in rows(), turn in 0_usize..120) {
+            let shuffled = |mut order: Vec<usize>| {
+                order.rotate_left(turn % rows.len());
+                order.reverse();
+                order
+            };
+            let order = shuffled((0..rows.len()).collect());
+            let columns = RfmColumns {
+                customer: order.iter().map(|&i| i as u32).collect(),
+                recency_days: order.iter().map(|&i| rows[i].0).collect(),
+                frequency: order.iter().map(|&i| rows[i].1).collect(),
+                monetary_minor: order.iter().map(|&i| rows[i].2).collect(),
+            };
+            let other = RfmFeatures::from_columns(columns).unwrap();
+            for binning in binnings() {
+                let config = RfmConfig::quintiles(binning);
+                let rfm = Rfm::fit(&table(&rows), &config).unwrap();
+                prop_assert_eq!(&Rfm::fit(&other, &config).unwrap(), &rfm);
+                let scores = rfm.scores(&table(&rows));
+                let expected: Vec<RfmScore> = order.iter().map(|&i| scores[i]).collect();
+                prop_assert_eq!(rfm.scores(&other), expected);
+            }
+        }
+
+        #[test]
+        fn one_at_a_time_scores_as_all_at_once(rows in rows()) {
+            for binning in binnings() {
+                let features = table(&rows);
+                let rfm = Rfm::fit(&features, &RfmConfig::quintiles(binning)).unwrap();
+                let single: Vec<RfmScore> = features.iter().map(|v| rfm.score(&v)).collect();
+                prop_assert_eq!(rfm.scores(&features), single);
+            }
+        }
+    }
+
+    #[test]
+    fn extremes_have_scores_too() {
+        for binning in binnings() {
+            let config = RfmConfig::quintiles(binning);
+            for rows in [
+                vec![(0, 1, i64::MIN)],
+                vec![(i32::MAX, u32::MAX, i64::MAX); 7],
+                vec![(0, 1, i64::MIN), (i32::MAX, u32::MAX, i64::MAX)],
+            ] {
+                let features = table(&rows);
+                let rfm = Rfm::fit(&features, &config).unwrap();
+                for score in rfm.scores(&features) {
+                    assert!((1..=5).contains(&score.monetary));
+                }
+                assert!(rfm.monetary().edges().iter().all(|edge| edge.is_finite()));
+            }
+        }
+    }
+}
