@@ -152,6 +152,18 @@ pub enum DataError {
         /// The customer's dense index.
         customer: u32,
     },
+    /// A table would outgrow its documented bound.
+    #[error("the {what} would need {bytes} bytes, more than the bound of {limit}; {instead}")]
+    TooLarge {
+        /// Which table.
+        what: &'static str,
+        /// The bytes that it would need.
+        bytes: u64,
+        /// The bound.
+        limit: u64,
+        /// What to change.
+        instead: &'static str,
+    },
     /// Two summaries that were made under different settings cannot be merged.
     #[error("summaries with different `{setting}` cannot be merged: {left} and {right}")]
     Mismatch {

@@ -33,5 +33,6 @@ pub use events::Events;
 pub use ids::Ids;
 pub use interactions::{InteractionColumns, Interactions};
 pub use money::{AMOUNT_MAX, Decimals};
+pub(crate) use time::ZoneCursor;
 pub use time::{DAY_S, Period, Timestamp, Weekday, Zone};
 pub use transactions::{TransactionColumns, Transactions};

@@ -313,6 +313,18 @@ impl ZoneCursor {
         self.local_s(instant).div_euclid(DAY_S) as i32
     }
 
+    /// The stretches of constant offset between two instants: the second on which each begins and
+    /// its offset from UTC. The first one holds `from`.
+    pub(crate) fn stretches(&mut self, from: Timestamp, until: Timestamp) -> Vec<(i64, i64)> {
+        self.local_s(from);
+        let mut stretches = vec![(self.from_s, self.offset_s)];
+        while self.until_s <= until.unix_s() {
+            self.move_to(self.until_s);
+            stretches.push((self.from_s, self.offset_s));
+        }
+        stretches
+    }
+
     fn move_to(&mut self, seconds: i64) {
         let TimeZoneOrFixed::Named(zone) = &self.zone else {
             return;
