@@ -2,10 +2,13 @@
 
 mod binning;
 mod features;
+mod lifecycle;
 mod rfm;
+mod rhythm;
 mod rules;
 mod selection;
 mod table;
+mod timeline;
 mod transitions;
 
 use std::borrow::Cow;
@@ -13,10 +16,13 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 pub use binning::{Binning, Thresholds};
-pub use features::{RfmColumns, RfmFeatures, RfmValues};
+pub use features::{RfmFeatureColumns, RfmFeatures, RfmValues};
+pub use lifecycle::{Lifecycle, LifecycleRule, Stage, Windows};
 pub use rfm::{BINS_MAX, Rfm, RfmConfig, RfmScore};
+pub use rhythm::{Multiples, Rhythm};
 pub use rules::{Rule, RuleSet};
 pub use table::{SegmentRow, SegmentTable};
+pub use timeline::Timeline;
 pub use transitions::Transitions;
 
 /// The number of a segment within its [`Segmenter`], from 0.

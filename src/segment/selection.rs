@@ -11,19 +11,32 @@ pub(super) struct Ranked {
 /// Buckets of one level: 2^12 counters stay in the first-level cache.
 const BUCKET_BITS: u32 = 12;
 
+/// Up to so many values are sorted, which is then quicker.
+const SORTED_MAX: usize = 2_048;
+
 /// The values at `ranks` (counted from 0, each below the number of values) of the sorted column.
 ///
 /// Radix selection: the values are counted in at most 4,096 buckets of equal width, and only the buckets
-/// that hold a wanted rank are looked into, in the same way. Each level reads its values three
-/// times and narrows the range 4,096-fold, so that no input takes more than six levels; quickselect
-/// would be slower by a factor for several ranks, and has bad cases.
+/// that hold a wanted rank are looked into, in the same way. Each level reads its values a few times and
+/// narrows the range 4,096-fold, so that no input takes more than six levels; quickselect would be
+/// slower for several ranks, and has bad cases.
 pub(super) fn at_ranks<I>(values: I, ranks: &[usize]) -> Vec<Ranked>
+where
+    I: Iterator<Item = i64> + Clone,
+{
+    select(values, ranks, SORTED_MAX)
+}
+
+fn select<I>(values: I, ranks: &[usize], sorted_max: usize) -> Vec<Ranked>
 where
     I: Iterator<Item = i64> + Clone,
 {
     let Some((min, max)) = range(values.clone()) else {
         return Vec::new();
     };
+    if values.clone().take(sorted_max + 1).count() <= sorted_max {
+        return sorted(values.collect(), ranks);
+    }
     let width_bits = u64::BITS - max.abs_diff(min).leading_zeros();
     let shift = width_bits.saturating_sub(BUCKET_BITS);
     let bucket = |value: i64| (value.abs_diff(min) >> shift) as usize;
@@ -36,11 +49,12 @@ where
     }
     let holder = |rank: usize| below.partition_point(|&b| b <= rank) - 1;
     if shift == 0 {
-        return ranks
-            .iter()
-            .map(|&rank| Ranked {
-                value: min.wrapping_add_unsigned(holder(rank) as u64),
-                below: below[holder(rank)],
+        let value = |bucket: usize| min.wrapping_add_unsigned(bucket as u64);
+        let holders = ranks.iter().map(|&rank| holder(rank));
+        return holders
+            .map(|b| Ranked {
+                value: value(b),
+                below: below[b],
             })
             .collect();
     }
@@ -48,29 +62,60 @@ where
     let mut wanted: Vec<usize> = ranks.iter().map(|&rank| holder(rank)).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let mut slot_of = vec![usize::MAX; below.len()];
-    let mut held: Vec<Vec<i64>> = Vec::with_capacity(wanted.len());
-    for (slot, &b) in wanted.iter().enumerate() {
-        slot_of[b] = slot;
-        held.push(Vec::with_capacity(below[b + 1] - below[b]));
-    }
-    for value in values {
-        if let Some(slot) = held.get_mut(slot_of[bucket(value)]) {
-            slot.push(value);
-        }
-    }
-    ranks
+    let inside = gather(values, bucket, &wanted, &below);
+    let mut answers: Vec<_> = wanted
         .iter()
-        .flat_map(|&rank| {
-            let b = holder(rank);
-            let inside = at_ranks(held[slot_of[b]].iter().copied(), &[rank - below[b]]);
-            inside.into_iter().map(move |found| (b, found))
+        .zip(inside)
+        .map(|(&b, inside)| {
+            let here = ranks.iter().filter(|&&rank| holder(rank) == b);
+            let here: Vec<usize> = here.map(|&rank| rank - below[b]).collect();
+            select(inside.iter().copied(), &here, sorted_max).into_iter()
         })
-        .map(|(b, found)| Ranked {
+        .collect();
+    let next = |b: usize| {
+        let slot = wanted.binary_search(&b).ok()?;
+        let found = answers.get_mut(slot)?.next()?;
+        Some(Ranked {
             below: below[b] + found.below,
             ..found
         })
+    };
+    ranks
+        .iter()
+        .map(|&rank| holder(rank))
+        .filter_map(next)
         .collect()
+}
+
+/// The values in each of the wanted buckets.
+fn gather(
+    values: impl Iterator<Item = i64>,
+    bucket: impl Fn(i64) -> usize,
+    wanted: &[usize],
+    below: &[usize],
+) -> Vec<Vec<i64>> {
+    let mut slot_of = vec![usize::MAX; below.len()];
+    let mut inside: Vec<Vec<i64>> = Vec::with_capacity(wanted.len());
+    for (slot, &b) in wanted.iter().enumerate() {
+        slot_of[b] = slot;
+        inside.push(Vec::with_capacity(below[b + 1] - below[b]));
+    }
+    for value in values {
+        if let Some(slot) = inside.get_mut(slot_of[bucket(value)]) {
+            slot.push(value);
+        }
+    }
+    inside
+}
+
+fn sorted(mut values: Vec<i64>, ranks: &[usize]) -> Vec<Ranked> {
+    values.sort_unstable();
+    let at = ranks.iter().filter_map(|&rank| values.get(rank).copied());
+    at.map(|value| Ranked {
+        value,
+        below: values.partition_point(|&v| v < value),
+    })
+    .collect()
 }
 
 /// The smallest and the largest value.
@@ -94,20 +139,28 @@ mod tests {
             Just(i64::MIN),
             Just(i64::MAX),
         ];
-        proptest::collection::vec(value, 1..300)
+        proptest::collection::vec(value, 1..100)
     }
 
     proptest! {
         #[test]
-        fn every_rank_is_the_one_of_the_sorted_column(values in values()) {
+        fn every_rank_is_the_one_of_the_sorted_column(
+            values in values(),
+            sorted_max in prop_oneof![Just(0_usize), Just(3), Just(SORTED_MAX)],
+            reversed in any::<bool>(),
+        ) {
             let mut sorted = values.clone();
             sorted.sort_unstable();
-            let ranks: Vec<usize> = (0..values.len()).collect();
-            let expected: Vec<Ranked> = sorted
+            let mut ranks: Vec<usize> = (0..values.len()).collect();
+            if reversed {
+                ranks.reverse();
+            }
+            let expected: Vec<Ranked> = ranks
                 .iter()
-                .map(|&value| Ranked { value, below: sorted.partition_point(|&v| v < value) })
+                .map(|&rank| sorted[rank])
+                .map(|value| Ranked { value, below: sorted.partition_point(|&v| v < value) })
                 .collect();
-            prop_assert_eq!(at_ranks(values.iter().copied(), &ranks), expected);
+            prop_assert_eq!(select(values.iter().copied(), &ranks, sorted_max), expected);
         }
     }
 

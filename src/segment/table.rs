@@ -29,13 +29,13 @@ impl SegmentRow {
 /// empty segments keep their row.
 ///
 /// ```
-/// use tenure::segment::{Binning, Rfm, RfmColumns, RfmConfig, RfmFeatures, RuleSet, SegmentTable, Segmenter};
+/// use tenure::segment::{Binning, Rfm, RfmFeatureColumns, RfmConfig, RfmFeatures, RuleSet, SegmentTable, Segmenter};
 ///
-/// let features = RfmFeatures::from_columns(RfmColumns {
+/// let features = RfmFeatures::from_columns(RfmFeatureColumns {
 ///     recency_days: vec![2, 10, 40, 90, 300],
 ///     frequency: vec![9, 4, 2, 2, 1],
 ///     monetary_minor: vec![800_00, 90_00, 120_00, 30_00, 10_00],
-///     ..RfmColumns::default()
+///     ..RfmFeatureColumns::default()
 /// })?;
 /// let rfm = Rfm::fit(&features, &RfmConfig::quintiles(Binning::Quantile))?;
 /// let rules = RuleSet::standard();
@@ -105,15 +105,15 @@ impl SegmentTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::RfmColumns;
+    use crate::segment::RfmFeatureColumns;
 
     fn features(monetary_minor: Vec<i64>) -> RfmFeatures {
         let rows = monetary_minor.len();
-        RfmFeatures::from_columns(RfmColumns {
+        RfmFeatures::from_columns(RfmFeatureColumns {
             recency_days: vec![1; rows],
             frequency: vec![3; rows],
             monetary_minor,
-            ..RfmColumns::default()
+            ..RfmFeatureColumns::default()
         })
         .unwrap()
     }
