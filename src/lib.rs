@@ -5,6 +5,7 @@
 pub mod error;
 pub mod event;
 mod numeric;
+pub mod retention;
 pub mod segment;
 pub mod summary;
 
