@@ -5,6 +5,7 @@
 pub mod error;
 pub mod event;
 mod numeric;
+pub mod simulate;
 pub mod summary;
 
 pub use error::Error;
