@@ -5,6 +5,8 @@
 pub mod error;
 pub mod event;
 mod numeric;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod summary;
 
 pub use error::Error;
