@@ -85,6 +85,16 @@ pub enum DataError {
         /// What would be right.
         expected: &'static str,
     },
+    /// A field of a struct that you filled is not what it holds.
+    #[error("the field `{field}` is {value}; it must be {expected}")]
+    Field {
+        /// The way to the field: `cohorts[3].customers`.
+        field: String,
+        /// What was found.
+        value: String,
+        /// What would be right.
+        expected: &'static str,
+    },
     /// A table has no column of that name.
     #[error(
         "no column `{column}` (it holds the {role}); the columns are: {}",
