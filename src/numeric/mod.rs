@@ -10,6 +10,7 @@
 
 pub(crate) mod beta;
 pub(crate) mod gamma;
+pub(crate) mod optimise;
 
 /// Fails unless the values agree to the relative tolerance or the absolute floor.
 #[cfg(test)]
