@@ -11,6 +11,7 @@
 pub(crate) mod beta;
 pub(crate) mod gamma;
 pub(crate) mod optimise;
+pub(crate) mod reduce;
 
 /// Fails unless the values agree to the relative tolerance or the absolute floor.
 #[cfg(test)]
