@@ -8,9 +8,13 @@
     )
 )]
 
+pub(crate) mod before_dropout;
 pub(crate) mod beta;
+mod euler_integral;
 pub(crate) mod gamma;
+pub(crate) mod hypergeometric;
 pub(crate) mod optimise;
+pub(crate) mod quadrature;
 pub(crate) mod reduce;
 
 /// Fails unless the values agree to the relative tolerance or the absolute floor.
