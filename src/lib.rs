@@ -4,6 +4,7 @@
 
 pub mod error;
 pub mod event;
+pub mod lifetime;
 mod numeric;
 pub mod summary;
 
