@@ -17,7 +17,7 @@
 //! only in that way of writing it. Here it is a sum of positive terms, Σ_n P(n) M_n with
 //! M_n = Σ_{j<n} (b)_j / (a + b)_j, or for very many purchases the integral over p.
 //!
-//! With x repeat purchases seen and still alive at T: A = r + x, β = α + T, dropout
+//! For a customer with x repeat purchases who is alive at T: A = r + x, β = α + T, dropout
 //! a, and b + x for BG/NBD (Fader, Hardie and Lee) or b + x + 1 for MBG/NBD (Batislam, Denizel and
 //! Filiztekin 2007).
 
