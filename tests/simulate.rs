@@ -491,6 +491,7 @@ fn tastes_are_what_the_probabilities_say() {
     let shop = tasteful(0.7, 0.5);
     let mut largest = 0.0;
     let (mut surprise, mut seen) = (0.0, 0.0);
+    let (mut drawn, mut expected) = (0.0, 0.0);
     for customer in shop.customers().take(3_000) {
         let truth = customer.truth();
         let shares = truth.taste.shares();
@@ -500,16 +501,21 @@ fn tastes_are_what_the_probabilities_say() {
             .map(|i| shop.item_probability(truth, i).unwrap())
             .sum();
         assert!((sum - 1.0).abs() < 1e-9, "{sum}");
-        // The mean of 1 / p over draws from p is the number of items that can be drawn.
         for line in customer.lines() {
             let p = shop.item_probability(truth, line.item.unwrap()).unwrap();
             let group = line.item.unwrap() as usize % 4;
             surprise += shares[group] / p;
+            // A group is drawn as often as its share says, so the share of what is drawn is on average
+            // the sum of squares.
+            drawn += shares[group];
+            expected += shares.iter().map(|share| share * share).sum::<f64>();
             seen += 1.0;
         }
     }
     assert!((0.7..0.95).contains(&(largest / 3_000.0)), "{largest}");
-    // Within a group of 15 items, the mean of 1 / p(item | group) is 15.
+    let gap = (drawn - expected) / seen;
+    assert!(gap.abs() < 0.01, "{gap}");
+    // The mean of 1 / p over draws from p is the number of items, here of a group.
     assert!((surprise / seen - 15.0).abs() < 0.3, "{}", surprise / seen);
     assert_eq!(shop.item_probability(&shop.truth(0).unwrap(), 60), None);
 }
