@@ -73,7 +73,15 @@ fn what_a_seed_gives_is_pinned() {
         },
     ]
     .map(|config| fingerprint(&retailer(config)));
-    assert_eq!(prints, [0, 0, 0], "{prints:#x?}");
+    assert_eq!(
+        prints,
+        [
+            0x9962_d217_5901_29c2,
+            0xbc75_b99d_797e_7b87,
+            0xb29f_ac81_bbec_b7b0
+        ],
+        "{prints:#x?}"
+    );
     let other = fingerprint(&retailer(RetailerConfig::cdnow_like(1_000, 43)));
     assert_ne!(other, prints[0]);
 }
@@ -95,7 +103,12 @@ fn a_customer_is_the_same_whatever_else_is_drawn() {
 
 #[test]
 fn the_log_holds_every_line_in_order() {
-    let shop = retailer(RetailerConfig::grocery_like(9_000, 5));
+    // More customers than one thread takes at a time, so that the parallel order is put to the test.
+    let shop = retailer(RetailerConfig {
+        days: 60,
+        acquisition_days: 40,
+        ..RetailerConfig::grocery_like(9_000, 5)
+    });
     let log = shop.transactions().unwrap();
     let (orders, items) = (log.order().unwrap(), log.item().unwrap());
     let mut rows = 0;
@@ -157,13 +170,18 @@ fn the_csv_says_what_the_rows_say() {
 fn lines_add_up_to_the_purchase() {
     let shop = retailer(RetailerConfig::grocery_like(200, 6));
     for customer in shop.customers() {
+        let mut lines = customer.lines();
         for (number, purchase) in (0..).zip(customer.purchases()) {
-            let lines: Vec<_> = customer.lines().filter(|l| l.order == number).collect();
-            assert_eq!(lines.len(), purchase.items as usize);
-            let amounts = lines.iter().map(|l| l.amount_minor);
-            assert_eq!(amounts.clone().sum::<i64>(), purchase.amount_minor);
-            assert!(amounts.clone().max().unwrap() - amounts.min().unwrap() <= 1);
+            let amounts: Vec<i64> = lines
+                .by_ref()
+                .take(purchase.items as usize)
+                .inspect(|line| assert_eq!((line.order, line.time), (number, purchase.time)))
+                .map(|line| line.amount_minor)
+                .collect();
+            assert_eq!(amounts.iter().sum::<i64>(), purchase.amount_minor);
+            assert!(amounts.iter().max().unwrap() - amounts.iter().min().unwrap() <= 1);
         }
+        assert_eq!(lines.next(), None);
     }
     assert!(
         (mean(
@@ -180,7 +198,7 @@ fn lines_add_up_to_the_purchase() {
 // integrals over the heterogeneity (20 digits).
 #[test]
 fn purchases_and_survivors_are_as_many_as_theory_says() {
-    let n = 60_000;
+    let n = 20_000;
     let bg = PurchaseProcess::bg_nbd(0.243, 4.414, 0.793, 2.426);
     let mbg = PurchaseProcess::mbg_nbd(0.243, 4.414, 0.793, 2.426);
     let pareto = PurchaseProcess::pareto_nbd(0.55, 10.58, 0.61, 11.67);
@@ -259,7 +277,7 @@ fn spend_has_the_means_of_the_model() {
     let shop = watched_for(
         78,
         PurchaseProcess::bg_nbd(0.243, 4.414, 0.793, 2.426),
-        60_000,
+        20_000,
     );
     let decimals = shop.config().spend.decimals;
     let over_customers = mean(shop.customers().map(|c| c.truth().mean_spend));
@@ -268,8 +286,8 @@ fn spend_has_the_means_of_the_model() {
             .map(|c| decimals.to_major(c.purchases().next().unwrap().amount_minor)),
     );
     // p v / (q - 1) = 35.219.
-    assert!((over_customers - 35.219).abs() < 0.4, "{over_customers}");
-    assert!((first - 35.219).abs() < 0.5, "{first}");
+    assert!((over_customers - 35.219).abs() < 0.7, "{over_customers}");
+    assert!((first - 35.219).abs() < 0.8, "{first}");
     // Relative to the customer's mean, a purchase has mean 1 and variance 1 / p = 0.16.
     let relative: Vec<f64> = shop
         .customers()
@@ -444,7 +462,7 @@ fn tasteful(zipf: f64, concentration: f64) -> Retailer {
             concentration,
             basket: 3.0,
         }),
-        ..RetailerConfig::cdnow_like(30_000, 12)
+        ..RetailerConfig::cdnow_like(15_000, 12)
     })
 }
 
@@ -473,7 +491,8 @@ fn tastes_are_what_the_probabilities_say() {
     let shop = tasteful(0.7, 0.5);
     let mut largest = 0.0;
     let (mut surprise, mut seen) = (0.0, 0.0);
-    for customer in shop.customers().take(5_000) {
+    let (mut drawn, mut expected) = (0.0, 0.0);
+    for customer in shop.customers().take(3_000) {
         let truth = customer.truth();
         let shares = truth.taste.shares();
         assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
@@ -482,16 +501,21 @@ fn tastes_are_what_the_probabilities_say() {
             .map(|i| shop.item_probability(truth, i).unwrap())
             .sum();
         assert!((sum - 1.0).abs() < 1e-9, "{sum}");
-        // The mean of 1 / p over draws from p is the number of items that can be drawn.
         for line in customer.lines() {
             let p = shop.item_probability(truth, line.item.unwrap()).unwrap();
             let group = line.item.unwrap() as usize % 4;
             surprise += shares[group] / p;
+            // A group is drawn as often as its share says, so the share of what is drawn is on average
+            // the sum of squares.
+            drawn += shares[group];
+            expected += shares.iter().map(|share| share * share).sum::<f64>();
             seen += 1.0;
         }
     }
-    assert!((0.7..0.95).contains(&(largest / 5_000.0)), "{largest}");
-    // Within a group of 15 items, the mean of 1 / p(item | group) is 15.
+    assert!((0.7..0.95).contains(&(largest / 3_000.0)), "{largest}");
+    let gap = (drawn - expected) / seen;
+    assert!(gap.abs() < 0.01, "{gap}");
+    // The mean of 1 / p over draws from p is the number of items, here of a group.
     assert!((surprise / seen - 15.0).abs() < 0.3, "{}", surprise / seen);
     assert_eq!(shop.item_probability(&shop.truth(0).unwrap(), 60), None);
 }

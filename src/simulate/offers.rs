@@ -164,8 +164,8 @@ impl Offers {
             Assignment::Propensity(p) => *p,
             Assignment::Rule(rule) => rule(context),
         };
-        // `max` first: it turns NaN into 0.
-        let propensity = propensity.max(0.0).min(1.0);
+        // `max` turns NaN into 0; `clamp` would keep it.
+        let propensity = f64::min(propensity.max(0.0), 1.0);
         OfferDecision {
             offer: context.offer,
             time: context.time,

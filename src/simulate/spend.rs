@@ -9,7 +9,8 @@ use crate::event::{AMOUNT_MAX, Decimals};
 ///
 /// A customer's ν is drawn from Gamma(shape `q`, rate `v`), and each purchase from Gamma(shape `p`,
 /// rate ν): a customer's mean is `p`/ν, the mean over customers `p` · `v` / (`q` − 1) for `q` > 1. Each
-/// amount is rounded to the nearest minor unit and held between 1 and [`AMOUNT_MAX`].
+/// amount is rounded to the nearest minor unit and held between 1 and [`AMOUNT_MAX`], and a customer's
+/// mean is at most 10¹⁵: a small `q` would let it grow without bound.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spend {
     /// Shape of a customer's purchases: the larger, the more alike they are. From 10⁻³ to 10⁶.
@@ -22,6 +23,9 @@ pub struct Spend {
     pub decimals: Decimals,
 }
 
+/// The largest mean in major units; amounts are held at a smaller number.
+const MEAN_MAX: f64 = 1e15;
+
 impl Spend {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         within("p", self.p, 1e-3, 1e6, "from 10^-3 to 10^6")?;
@@ -31,8 +35,7 @@ impl Spend {
 
     /// A customer's mean spend in major units.
     pub(super) fn draw_mean(&self, stream: &mut Stream) -> f64 {
-        // The floor keeps the mean finite where ν underflows; amounts are capped long before.
-        self.p * self.v / stream.gamma(self.q).max(f64::MIN_POSITIVE)
+        (self.p * self.v / stream.gamma(self.q)).min(MEAN_MAX)
     }
 
     /// One amount in minor units.
