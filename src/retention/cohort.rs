@@ -51,8 +51,28 @@ impl CohortMatrix {
     /// is over by then. Periods that begin at or after `until` are not looked at; of the period in
     /// which `until` lies everything in the summary counts, in cells that are partial anyway.
     ///
-    /// Costs one pass over the activity bitmaps; the time and memory of the matrix are
-    /// 4 bytes a cell.
+    /// Costs two passes over the activity bitmaps, and 4 bytes a cell.
+    ///
+    /// ```
+    /// use tenure::event::{Events, Period, Timestamp, Zone};
+    /// use tenure::retention::{Cell, CohortMatrix, Measure};
+    /// use tenure::summary::ActivitySummary;
+    ///
+    /// let day = |d| Timestamp::from_civil(1997, 1, d).unwrap();
+    /// // Customers 0 and 1 begin on the 1st; 0 is back on the 2nd, 1 on the 3rd.
+    /// let times = [day(1), day(1), day(2), day(3)];
+    /// let events = Events::new(2, &[0, 1, 0, 1], &times)?;
+    /// let activity = ActivitySummary::collect(&events, Period::Day, &Zone::UTC)?;
+    /// let end = day(4); // all of the 3rd is known
+    ///
+    /// let strict = CohortMatrix::calendar(&activity, &Measure::NPeriod { offsets: 4 }, end)?;
+    /// assert_eq!(strict.cell(0, 1), Some(Cell::Complete { active: 1, size: 2 }));
+    /// assert_eq!(strict.cell(0, 3), Some(Cell::Unobserved { size: 2 }));
+    ///
+    /// let so_far = CohortMatrix::calendar(&activity, &Measure::Unbounded { offsets: 4 }, end)?;
+    /// assert_eq!(so_far.cell(0, 1), Some(Cell::Complete { active: 2, size: 2 }));
+    /// # Ok::<(), tenure::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ConfigError::OutOfRange`] for a measure without columns, a range that is empty or ends at
