@@ -47,6 +47,20 @@ pub enum ConfigError {
         /// Why the two exclude each other.
         reason: &'static str,
     },
+    /// A rule of a list of rules contradicts itself or the others.
+    #[error("rule {position} `{name}`: the {setting} is {value}; it must be {expected}")]
+    Rule {
+        /// The rule's position in its list, counted from 1.
+        position: usize,
+        /// The rule's name.
+        name: String,
+        /// What of the rule cannot be used.
+        setting: &'static str,
+        /// What was given.
+        value: String,
+        /// What would be right.
+        expected: &'static str,
+    },
     /// A time zone's name is not in the time-zone database.
     #[error("unknown time zone `{name}`; give an IANA name such as `Europe/Paris` or `UTC`")]
     UnknownZone {
@@ -67,6 +81,16 @@ pub enum DataError {
         /// The column's name.
         column: String,
         /// What was found, shortened when it is long.
+        value: String,
+        /// What would be right.
+        expected: &'static str,
+    },
+    /// A field of a struct that you filled is not what it holds.
+    #[error("the field `{field}` is {value}; it must be {expected}")]
+    Field {
+        /// The way to the field: `cohorts[3].customers`.
+        field: String,
+        /// What was found.
         value: String,
         /// What would be right.
         expected: &'static str,

@@ -4,8 +4,13 @@
 
 pub mod error;
 pub mod event;
+pub mod lifetime;
 mod numeric;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod retention;
+pub mod segment;
+pub mod simulate;
 pub mod summary;
 
 pub use error::Error;

@@ -22,6 +22,9 @@
 //! [`Zone`], which is always given and never guessed. Money is whole minor units ([`Decimals`]):
 //! sums of integers do not depend on their order.
 
+mod aliases;
+#[cfg(feature = "csv")]
+pub mod csv;
 mod events;
 mod ids;
 mod interactions;
@@ -29,6 +32,7 @@ mod money;
 mod time;
 mod transactions;
 
+pub use aliases::{AliasTable, Conflict};
 pub use events::Events;
 pub use ids::Ids;
 pub use interactions::{InteractionColumns, Interactions};

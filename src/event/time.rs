@@ -31,6 +31,8 @@ impl Timestamp {
     pub const MIN: Timestamp = Timestamp(-377_705_023_201);
     /// The latest instant: 9999-12-30T22:00:00Z.
     pub const MAX: Timestamp = Timestamp(253_402_207_200);
+    /// 1970-01-01T00:00:00Z, from which all instants are counted.
+    pub const EPOCH: Timestamp = Timestamp(0);
 
     /// The instant `unix_s` seconds after 1970-01-01T00:00:00 UTC.
     ///

@@ -1,1 +1,30 @@
 //! Special functions, optimisers and deterministic loops that the models share.
+
+#![cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "the models that are fitted with these come in a later change"
+    )
+)]
+
+pub(crate) mod before_dropout;
+pub(crate) mod beta;
+mod euler_integral;
+pub(crate) mod gamma;
+pub(crate) mod hypergeometric;
+pub(crate) mod optimise;
+pub(crate) mod quadrature;
+pub(crate) mod reduce;
+
+/// Fails unless the values agree to the relative tolerance or the absolute floor.
+#[cfg(test)]
+#[track_caller]
+fn close(actual: f64, expected: f64, relative: f64, absolute: f64) {
+    let error = (actual - expected).abs();
+    assert!(
+        error <= (relative * expected.abs()).max(absolute),
+        "{actual:e} is not {expected:e}: relative error {:e}",
+        error / expected.abs()
+    );
+}

@@ -2,9 +2,11 @@
 
 mod activity;
 mod calendar;
+mod distinct;
 mod history;
 mod items;
 pub mod laws;
+mod numbering;
 mod purchases;
 mod rfm;
 mod runs;
@@ -13,8 +15,10 @@ mod timeline;
 use std::fmt::Debug;
 
 pub use activity::{ActivitySummary, CohortCounts};
+pub use distinct::DistinctHistories;
 pub use history::{Histories, History, HistoryColumns, TimeUnit};
 pub use items::ItemSummary;
+pub(crate) use numbering::Numbering;
 pub use purchases::{Grain, PurchaseOptions, PurchaseSummary, Refunds};
 pub use rfm::{RfmColumns, RfmSummary};
 pub use timeline::{Holdout, Purchase, Purchases, UnmatchedRefunds};

@@ -1,0 +1,341 @@
+//! The BG/NBD likelihood of all customers, with its derivatives.
+//!
+//! With L = ln((α + T) / (α + t_x)) the logarithm of equation 6 is
+//!
+//! lnΓ(r+x) − lnΓ(r) + lnB(a, b+x) − lnB(a, b) − r ln(1 + T/α) − x ln(α + T) + ln(1 + eᵘ),
+//! u = ln a − ln(b + x − 1) + (r + x) L, the last term for x > 0 only.
+//!
+//! The first two terms depend on x, the next two on T and on sums of x; only the last needs each
+//! distinct history, and of those only one exponential, because L is a difference of two
+//! tabulated logarithms.
+
+use std::ops::Range;
+
+use nalgebra::{DMatrix, DVector};
+
+use super::BgNbd;
+use crate::numeric::beta::ln_beta_ratio;
+use crate::numeric::gamma::{digamma_diff, ln_gamma_ratio, trigamma_diff};
+use crate::numeric::optimise::Evaluation;
+use crate::numeric::reduce::sum_chunks;
+use crate::summary::{DistinctHistories, Numbering};
+
+/// The data, arranged by what each term depends on.
+pub(super) struct Likelihood {
+    frequencies: Vec<Frequency>,
+    ages: Vec<Age>,
+    /// The distinct recencies of customers with a repeat purchase.
+    recencies: Vec<f64>,
+    /// The distinct histories with x > 0, ascending in x.
+    repeaters: Vec<Repeater>,
+}
+
+/// Customers with the same number of repeat purchases.
+struct Frequency {
+    x: f64,
+    customers: f64,
+}
+
+/// Customers with the same age.
+struct Age {
+    age: f64,
+    customers: f64,
+    purchases: f64,
+}
+
+/// One distinct history with x > 0.
+struct Repeater {
+    x: f64,
+    customers: f64,
+    age: u32,
+    recency: u32,
+}
+
+/// What a time y contributes at a given α: ln(1 + y/α), y/(α + y) and the latter's slope in ln α,
+/// negated. Differences of these keep their digits however large α is.
+struct Tabulated {
+    ln: f64,
+    part: f64,
+    slope: f64,
+}
+
+impl Tabulated {
+    fn new(time: f64, alpha: f64) -> Self {
+        let part = time / (alpha + time);
+        Self {
+            ln: (time / alpha).ln_1p(),
+            part,
+            slope: part * (1.0 - part),
+        }
+    }
+}
+
+impl Likelihood {
+    pub(super) fn new(histories: &DistinctHistories) -> Self {
+        let mut frequencies: Vec<Frequency> = Vec::new();
+        let mut ages: Vec<Age> = Vec::new();
+        let mut repeaters = Vec::new();
+        let (mut of_age, mut of_recency) = (Numbering::new(), Numbering::new());
+        for (history, count) in histories.iter() {
+            let (x, customers) = (f64::from(history.frequency), f64::from(count));
+            match frequencies.last_mut() {
+                Some(last) if last.x == x => last.customers += customers,
+                _ => frequencies.push(Frequency { x, customers }),
+            }
+            let age = of_age.number(history.age.to_bits());
+            match ages.get_mut(age as usize) {
+                Some(known) => {
+                    known.customers += customers;
+                    known.purchases += x * customers;
+                }
+                None => ages.push(Age {
+                    age: history.age,
+                    customers,
+                    purchases: x * customers,
+                }),
+            }
+            if history.frequency > 0 {
+                repeaters.push(Repeater {
+                    x,
+                    customers,
+                    age,
+                    recency: of_recency.number(history.recency.to_bits()),
+                });
+            }
+        }
+        let recencies = of_recency.into_keys();
+        Self {
+            frequencies,
+            ages,
+            recencies: recencies.into_iter().map(f64::from_bits).collect(),
+            repeaters,
+        }
+    }
+
+    /// Σ T over the customers.
+    pub(super) fn total_age(&self) -> f64 {
+        self.ages.iter().map(|a| a.age * a.customers).sum()
+    }
+
+    /// Σ x over the customers.
+    pub(super) fn repeats(&self) -> f64 {
+        self.frequencies.iter().map(|f| f.x * f.customers).sum()
+    }
+
+    /// Σ x² over the customers.
+    pub(super) fn repeats_squared(&self) -> f64 {
+        let squares = self.frequencies.iter().map(|f| f.x * f.x * f.customers);
+        squares.sum()
+    }
+
+    /// The log-likelihood.
+    pub(super) fn value(&self, model: &BgNbd) -> f64 {
+        self.evaluate(model).value
+    }
+
+    /// The log-likelihood with its derivatives in ln r, ln α, ln a, ln b.
+    pub(super) fn evaluate(&self, model: &BgNbd) -> Evaluation {
+        let mut sums = self.of_frequencies(model);
+        let ages: Vec<Tabulated> = self.tabulate_ages(model, &mut sums);
+        let tabulated = |&time: &f64| Tabulated::new(time, model.alpha);
+        let recencies: Vec<Tabulated> = self.recencies.iter().map(tabulated).collect();
+        let repeaters = sum_chunks(
+            self.repeaters.len(),
+            |range| self.of_repeaters(range, model, &ages, &recencies),
+            Sums::plus,
+        );
+        sums.plus(repeaters).evaluation()
+    }
+
+    fn of_frequencies(&self, &BgNbd { r, a, b, .. }: &BgNbd) -> Sums {
+        let mut sums = Sums::default();
+        for &Frequency { x, customers: n } in &self.frequencies {
+            if x == 0.0 {
+                continue;
+            }
+            let value = ln_gamma_ratio(r, x) + ln_beta_ratio(a, b, x);
+            let (rate, rate_curve) = (digamma_diff(r, x), trigamma_diff(r, x));
+            let (both, both_curve) = (digamma_diff(a + b, x), trigamma_diff(a + b, x));
+            let (stay, stay_curve) = (digamma_diff(b, x), trigamma_diff(b, x));
+            sums.value += n * value;
+            sums.slope[0] += n * r * rate;
+            sums.slope[2] -= n * a * both;
+            sums.slope[3] += n * b * (stay - both);
+            sums.curve.rr += n * r * (rate + r * rate_curve);
+            sums.curve.aa -= n * a * (both + a * both_curve);
+            sums.curve.ab -= n * a * b * both_curve;
+            sums.curve.bb += n * b * ((stay - both) + b * (stay_curve - both_curve));
+        }
+        sums
+    }
+
+    /// Adds the terms that depend on T and hands back the table for the rest.
+    fn tabulate_ages(&self, &BgNbd { r, alpha, .. }: &BgNbd, sums: &mut Sums) -> Vec<Tabulated> {
+        let ln_alpha = alpha.ln();
+        let ages = self.ages.iter().map(|at| {
+            let table = Tabulated::new(at.age, alpha);
+            let (n, purchases) = (at.customers, at.purchases);
+            sums.value -= r * n * table.ln + purchases * (ln_alpha + table.ln);
+            sums.slope[0] -= r * n * table.ln;
+            sums.slope[1] += r * n * table.part - purchases * (1.0 - table.part);
+            sums.curve.rr -= r * n * table.ln;
+            sums.curve.r_alpha += r * n * table.part;
+            sums.curve.alpha_alpha -= (r * n + purchases) * table.slope;
+            table
+        });
+        ages.collect()
+    }
+
+    /// ln(1 + eᵘ) of some repeaters. Sums over equal x stay in the quantities that differ within
+    /// (L, and the differences of the table's parts and slopes) and are expanded at the end.
+    fn of_repeaters(
+        &self,
+        range: Range<usize>,
+        &BgNbd { r, a, b, .. }: &BgNbd,
+        ages: &[Tabulated],
+        recencies: &[Tabulated],
+    ) -> Sums {
+        let mut sums = Sums::default();
+        for same_x in self.repeaters[range].chunk_by(|left, right| left.x == right.x) {
+            let x = same_x[0].x;
+            let stays = b + (x - 1.0);
+            let ln_odds = a.ln() - stays.ln();
+            let exponent = r + x;
+            let mut left = Within::default();
+            let mut spread = Spread::default();
+            for at in same_x {
+                let (age, recency) = (&ages[at.age as usize], &recencies[at.recency as usize]);
+                let ln = age.ln - recency.ln;
+                let part = recency.part - age.part;
+                let u = ln_odds + exponent * ln;
+                let e = (-u.abs()).exp();
+                let inverse = 1.0 / (1.0 + e);
+                let chance = if u > 0.0 { inverse } else { e * inverse };
+                sums.value += at.customers * (u.max(0.0) + e.ln_1p());
+                left.add(at.customers * chance, ln, part, age.slope - recency.slope);
+                spread.add(at.customers * e * inverse * inverse, ln, part);
+            }
+            sums.add_repeaters(r, exponent, b / stays, &left, &spread);
+        }
+        sums
+    }
+}
+
+/// Σ σ(u) times what u's first and second derivatives are made of.
+#[derive(Default)]
+struct Within {
+    all: f64,
+    ln: f64,
+    part: f64,
+    slope: f64,
+}
+
+impl Within {
+    fn add(&mut self, weight: f64, ln: f64, part: f64, slope: f64) {
+        self.all += weight;
+        self.ln += weight * ln;
+        self.part += weight * part;
+        self.slope += weight * slope;
+    }
+}
+
+/// Σ σ′(u) times the products of what u's first derivatives are made of.
+#[derive(Default)]
+struct Spread {
+    all: f64,
+    ln: f64,
+    part: f64,
+    ln_ln: f64,
+    ln_part: f64,
+    part_part: f64,
+}
+
+impl Spread {
+    fn add(&mut self, weight: f64, ln: f64, part: f64) {
+        self.all += weight;
+        self.ln += weight * ln;
+        self.part += weight * part;
+        self.ln_ln += weight * ln * ln;
+        self.ln_part += weight * ln * part;
+        self.part_part += weight * part * part;
+    }
+}
+
+/// The log-likelihood and its derivatives in ln r, ln α, ln a, ln b.
+#[derive(Default)]
+struct Sums {
+    value: f64,
+    slope: [f64; 4],
+    curve: Curve,
+}
+
+/// The second derivatives.
+#[derive(Default)]
+struct Curve {
+    rr: f64,
+    r_alpha: f64,
+    r_a: f64,
+    r_b: f64,
+    alpha_alpha: f64,
+    alpha_a: f64,
+    alpha_b: f64,
+    aa: f64,
+    ab: f64,
+    bb: f64,
+}
+
+impl Sums {
+    /// ∂u/∂ln r = r L, ∂u/∂ln α = (r + x) (t_x/(α + t_x) − T/(α + T)), ∂u/∂ln a = 1,
+    /// ∂u/∂ln b = −b / (b + x − 1).
+    fn add_repeaters(&mut self, r: f64, exponent: f64, b: f64, left: &Within, spread: &Spread) {
+        self.slope[0] += r * left.ln;
+        self.slope[1] += exponent * left.part;
+        self.slope[2] += left.all;
+        self.slope[3] -= b * left.all;
+        let curve = &mut self.curve;
+        curve.rr += r * left.ln + r * r * spread.ln_ln;
+        curve.r_alpha += r * left.part + r * exponent * spread.ln_part;
+        curve.r_a += r * spread.ln;
+        curve.r_b -= r * b * spread.ln;
+        curve.alpha_alpha += exponent * (left.slope + exponent * spread.part_part);
+        curve.alpha_a += exponent * spread.part;
+        curve.alpha_b -= exponent * b * spread.part;
+        curve.aa += spread.all;
+        curve.ab -= b * spread.all;
+        curve.bb += b * b * spread.all - b * (1.0 - b) * left.all;
+    }
+
+    fn plus(mut self, other: Self) -> Self {
+        self.value += other.value;
+        for (sum, term) in self.slope.iter_mut().zip(other.slope) {
+            *sum += term;
+        }
+        let (to, from) = (&mut self.curve, other.curve);
+        to.rr += from.rr;
+        to.r_alpha += from.r_alpha;
+        to.r_a += from.r_a;
+        to.r_b += from.r_b;
+        to.alpha_alpha += from.alpha_alpha;
+        to.alpha_a += from.alpha_a;
+        to.alpha_b += from.alpha_b;
+        to.aa += from.aa;
+        to.ab += from.ab;
+        to.bb += from.bb;
+        self
+    }
+
+    fn evaluation(self) -> Evaluation {
+        let c = self.curve;
+        let rows = [
+            [c.rr, c.r_alpha, c.r_a, c.r_b],
+            [c.r_alpha, c.alpha_alpha, c.alpha_a, c.alpha_b],
+            [c.r_a, c.alpha_a, c.aa, c.ab],
+            [c.r_b, c.alpha_b, c.ab, c.bb],
+        ];
+        Evaluation {
+            value: self.value,
+            gradient: DVector::from_column_slice(&self.slope),
+            hessian: DMatrix::from_row_slice(4, 4, rows.as_flattened()),
+        }
+    }
+}

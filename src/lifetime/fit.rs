@@ -1,0 +1,439 @@
+//! How a model is fitted, and what a fit says about itself.
+
+use std::borrow::Cow;
+use std::ops::Deref;
+
+use nalgebra::{DMatrix, DVector};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::{ConfigError, FitError};
+use crate::numeric::optimise::{Evaluation, Limits, Optimum, Status, minimise};
+
+/// How to search for the maximum of a likelihood.
+///
+/// | field | default | range |
+/// |---|---|---|
+/// | `max_iterations` | 500 | from 1 |
+/// | `tolerance` | 1e-10 | above 0 |
+/// | `penalty` | 0 | from 0 |
+/// | `start` | from the data | one positive number for each parameter |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FitOptions {
+    /// The most steps that one search may take.
+    pub max_iterations: u32,
+    /// The search ends when the largest slope in a log-parameter, relative to the log-likelihood
+    /// and to the log-parameter, is below this.
+    pub tolerance: f64,
+    /// Weight of the penalty ½ · `penalty` · Σ (ln θ)², subtracted from the log-likelihood. It holds
+    /// the parameters of small data sets near one; parameters that carry a unit are taken
+    /// relative to the data's mean (times to the mean age, money to the mean spend).
+    pub penalty: f64,
+    /// Where to begin, in the order of the model's parameters; from the data when `None`. Give the
+    /// last fit's parameters to refresh a model.
+    pub start: Option<Vec<f64>>,
+}
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        Self {
+            max_iterations: 500,
+            tolerance: 1e-10,
+            penalty: 0.0,
+            start: None,
+        }
+    }
+}
+
+impl FitOptions {
+    fn check(&self, parameters: usize) -> Result<(), ConfigError> {
+        let out_of_range = |setting, value: String, expected| {
+            Err(ConfigError::OutOfRange {
+                setting,
+                value,
+                expected,
+            })
+        };
+        if self.max_iterations == 0 {
+            return out_of_range("max_iterations", "0".to_owned(), "at least 1");
+        }
+        if !(self.tolerance > 0.0 && self.tolerance.is_finite()) {
+            let value = self.tolerance.to_string();
+            return out_of_range("tolerance", value, "a positive number");
+        }
+        if !(self.penalty >= 0.0 && self.penalty.is_finite()) {
+            let value = self.penalty.to_string();
+            return out_of_range("penalty", value, "a finite number that is not negative");
+        }
+        if let Some(start) = &self.start
+            && !(start.len() == parameters && start.iter().all(|s| *s > 0.0 && s.is_finite()))
+        {
+            let expected = "one positive number for each parameter of the model";
+            return out_of_range("start", format!("{start:?}"), expected);
+        }
+        Ok(())
+    }
+}
+
+/// A model and how its fit went; it can be used like the model itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Fitted<M> {
+    /// The model at the maximum.
+    pub model: M,
+    /// How the fit went.
+    pub report: FitReport,
+}
+
+impl<M> Deref for Fitted<M> {
+    type Target = M;
+
+    fn deref(&self) -> &M {
+        &self.model
+    }
+}
+
+/// How a fit went.
+///
+/// Standard errors and covariance are the inverse of the observed information, in the parameters
+/// themselves (not their logarithms).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "UncheckedReport")]
+#[non_exhaustive]
+pub struct FitReport {
+    format: Format<1>,
+    /// The parameters in the model's order.
+    pub parameters: Vec<Estimate>,
+    /// Covariance of the estimates, row by row in the order of `parameters`; `None` where the
+    /// maximum is not in the interior or not curved in every direction.
+    pub covariance: Option<Vec<Vec<f64>>>,
+    /// The log-likelihood at the estimates, without any penalty.
+    pub log_likelihood: f64,
+    /// How the search ended.
+    pub status: FitStatus,
+    /// Steps of all searches together.
+    pub iterations: u32,
+    /// Customers whose data entered the likelihood.
+    pub customers: usize,
+    /// Distinct histories among them: what the cost of the fit depends on.
+    pub distinct: usize,
+}
+
+/// One estimated parameter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estimate {
+    /// The parameter's name, as the model's constructor spells it.
+    pub name: Cow<'static, str>,
+    /// Its value.
+    pub value: f64,
+    /// Its standard error; `None` where [`FitReport::covariance`] is.
+    pub standard_error: Option<f64>,
+}
+
+/// How the search for the maximum ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum FitStatus {
+    /// At a maximum in the interior: the ordinary case.
+    Interior,
+    /// The likelihood rises for ever, ever more slowly, as these parameters go to their limits
+    /// together. The model is as near to the limit as makes no difference to its answers, but the
+    /// parameters themselves mean nothing, only what they tend to.
+    Boundary {
+        /// The parameters that run away, and where to.
+        drift: Vec<Drift>,
+    },
+    /// The search ended before it reached a maximum: out of iterations, or no progress.
+    Unfinished {
+        /// The largest slope left, measured as [`FitOptions::tolerance`] is.
+        slope: f64,
+    },
+}
+
+/// A parameter that has no finite best value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drift {
+    /// The parameter's name.
+    pub parameter: Cow<'static, str>,
+    /// What it tends to.
+    pub limit: Limit,
+}
+
+/// Where a parameter without a finite best value tends to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Limit {
+    /// To 0.
+    Zero,
+    /// To infinity.
+    Infinity,
+}
+
+impl FitReport {
+    /// A parameter's value by its name.
+    pub fn value(&self, name: &str) -> Option<f64> {
+        let estimate = self.parameters.iter().find(|e| e.name == name)?;
+        Some(estimate.value)
+    }
+
+    /// Akaike's information criterion: 2 k − 2 ln L for k parameters. Smaller is better.
+    pub fn aic(&self) -> f64 {
+        2.0 * self.parameters.len() as f64 - 2.0 * self.log_likelihood
+    }
+
+    /// The Bayesian information criterion: k ln n − 2 ln L for n customers. Smaller is better.
+    pub fn bic(&self) -> f64 {
+        self.parameters.len() as f64 * (self.customers as f64).ln() - 2.0 * self.log_likelihood
+    }
+
+    /// Puts together the report of a finished search.
+    pub(super) fn new<const N: usize>(
+        names: [&'static str; N],
+        maximum: &Maximum<N>,
+        customers: usize,
+        distinct: usize,
+    ) -> Self {
+        let covariance = maximum.covariance.as_ref();
+        let parameters = names.into_iter().zip(maximum.parameters).enumerate();
+        Self {
+            format: Format,
+            parameters: parameters
+                .map(|(i, (name, value))| Estimate {
+                    name: Cow::Borrowed(name),
+                    value,
+                    standard_error: covariance.map(|c| c[(i, i)].sqrt()),
+                })
+                .collect(),
+            covariance: covariance.map(|c| {
+                c.row_iter()
+                    .map(|row| row.iter().copied().collect())
+                    .collect()
+            }),
+            log_likelihood: maximum.log_likelihood,
+            status: maximum.status.clone(),
+            iterations: maximum.iterations,
+            customers,
+            distinct,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UncheckedReport {
+    format: Format<1>,
+    parameters: Vec<Estimate>,
+    covariance: Option<Vec<Vec<f64>>>,
+    log_likelihood: f64,
+    status: FitStatus,
+    iterations: u32,
+    customers: usize,
+    distinct: usize,
+}
+
+impl TryFrom<UncheckedReport> for FitReport {
+    type Error = ConfigError;
+
+    fn try_from(report: UncheckedReport) -> Result<Self, ConfigError> {
+        let k = report.parameters.len();
+        if let Some(covariance) = &report.covariance
+            && !(covariance.len() == k && covariance.iter().all(|row| row.len() == k))
+        {
+            return Err(ConfigError::OutOfRange {
+                setting: "covariance",
+                value: format!("a table of {} rows", covariance.len()),
+                expected: "a square table with one row for each parameter",
+            });
+        }
+        Ok(Self {
+            format: report.format,
+            parameters: report.parameters,
+            covariance: report.covariance,
+            log_likelihood: report.log_likelihood,
+            status: report.status,
+            iterations: report.iterations,
+            customers: report.customers,
+            distinct: report.distinct,
+        })
+    }
+}
+
+/// The format version of something saved: written as a number, and only that number is read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Format<const VERSION: u32>;
+
+impl<const VERSION: u32> Serialize for Format<VERSION> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(VERSION)
+    }
+}
+
+impl<'de, const VERSION: u32> Deserialize<'de> for Format<VERSION> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let found = u32::deserialize(deserializer)?;
+        if found == VERSION {
+            return Ok(Self);
+        }
+        Err(serde::de::Error::custom(format_args!(
+            "format version {found} is unknown; this version of the crate reads version {VERSION}"
+        )))
+    }
+}
+
+/// Refuses a parameter that is not a positive finite number.
+pub(super) fn positive(setting: &'static str, value: f64) -> Result<f64, ConfigError> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(value);
+    }
+    Err(ConfigError::OutOfRange {
+        setting,
+        value: value.to_string(),
+        expected: "a positive finite number",
+    })
+}
+
+/// What is to be maximised.
+pub(super) struct Problem<'a, const N: usize> {
+    pub(super) names: [&'static str; N],
+    /// The unit of each parameter: the search runs in ln(parameter / unit).
+    pub(super) units: [f64; N],
+    /// Where to begin, best guess first; the others are tried when it ends badly.
+    pub(super) starts: &'a [[f64; N]],
+}
+
+/// Where the likelihood is largest.
+pub(super) struct Maximum<const N: usize> {
+    pub(super) parameters: [f64; N],
+    pub(super) log_likelihood: f64,
+    pub(super) covariance: Option<DMatrix<f64>>,
+    pub(super) status: FitStatus,
+    pub(super) iterations: u32,
+}
+
+impl<const N: usize> Problem<'_, N> {
+    /// Maximises a log-likelihood, given at the parameters with its derivatives in their
+    /// logarithms.
+    pub(super) fn maximise(
+        &self,
+        options: &FitOptions,
+        mut log_likelihood: impl FnMut(&[f64; N]) -> Evaluation,
+    ) -> Result<Maximum<N>, crate::Error> {
+        options.check(N)?;
+        let limits = Limits {
+            iterations: options.max_iterations,
+            gradient: options.tolerance,
+            ..Limits::LOG_PARAMETERS
+        };
+        let mut objective = |x: &DVector<f64>| {
+            let mut at = log_likelihood(&self.parameters(x));
+            at.value = -at.value + 0.5 * options.penalty * x.norm_squared();
+            at.gradient = x * options.penalty - at.gradient;
+            at.hessian = -at.hessian;
+            for i in 0..x.len() {
+                at.hessian[(i, i)] += options.penalty;
+            }
+            at
+        };
+        let mut best: Option<(Optimum, DVector<f64>)> = None;
+        let mut iterations = 0;
+        let given = options.start.iter().map(Vec::as_slice);
+        for start in given.chain(self.starts.iter().map(|s| s.as_slice())) {
+            let relative = start
+                .iter()
+                .zip(self.units)
+                .map(|(s, unit)| (s / unit).ln());
+            let from = DVector::from_iterator(N, relative);
+            let Some(end) = minimise(from.as_slice(), &limits, &mut objective) else {
+                continue;
+            };
+            iterations += end.iterations;
+            let converged = end.status == Status::Converged;
+            if best.as_ref().is_none_or(|(b, _)| end.value < b.value) {
+                best = Some((end, from));
+            }
+            if converged {
+                break;
+            }
+        }
+        let Some((optimum, from)) = best else {
+            return Err(FitError::NotConverged {
+                reason: "the likelihood is not finite at any start",
+                iterations: 0,
+            }
+            .into());
+        };
+        let parameters = self.parameters(&optimum.x);
+        let status = self.status(&optimum, &from);
+        let covariance = match status {
+            FitStatus::Interior => covariance(&optimum, &parameters),
+            _ => None,
+        };
+        Ok(Maximum {
+            log_likelihood: 0.5 * options.penalty * optimum.x.norm_squared() - optimum.value,
+            parameters,
+            covariance,
+            status,
+            iterations,
+        })
+    }
+
+    fn parameters(&self, x: &DVector<f64>) -> [f64; N] {
+        let mut parameters = self.units;
+        for (parameter, x) in parameters.iter_mut().zip(x) {
+            *parameter *= x.exp();
+        }
+        parameters
+    }
+
+    fn status(&self, optimum: &Optimum, from: &DVector<f64>) -> FitStatus {
+        // Parameters that were found move by a few units of their logarithm; those that run away
+        // move until the search gives up.
+        const RUN_AWAY: f64 = 8.0;
+        let moved = &optimum.x - from;
+        let direction = match &optimum.status {
+            Status::Converged => return FitStatus::Interior,
+            Status::DivergedAlong(step) if moved.amax() < RUN_AWAY => step,
+            _ if moved.amax() >= RUN_AWAY => &moved,
+            _ => {
+                let scaled = optimum
+                    .gradient
+                    .zip_map(&optimum.x, |g, x| g.abs() * x.abs().max(1.0));
+                let slope = scaled.amax() / optimum.value.abs().max(1.0);
+                return FitStatus::Unfinished { slope };
+            }
+        };
+        let named = self.names.into_iter().zip(direction);
+        let drift = named
+            .filter(|(_, step)| step.abs() > 0.3 * direction.amax())
+            .map(|(name, &step)| Drift {
+                parameter: Cow::Borrowed(name),
+                limit: if step > 0.0 {
+                    Limit::Infinity
+                } else {
+                    Limit::Zero
+                },
+            });
+        FitStatus::Boundary {
+            drift: drift.collect(),
+        }
+    }
+}
+
+/// The inverse of the information in the parameters themselves:
+/// ∂²/∂θᵢ∂θⱼ = (∂²/∂xᵢ∂xⱼ − δᵢⱼ ∂/∂xᵢ) / (θᵢ θⱼ) for x = ln θ.
+fn covariance(optimum: &Optimum, parameters: &[f64]) -> Option<DMatrix<f64>> {
+    // Inverted in the logarithms, where the entries are of one size, then scaled.
+    let mut information = optimum.hessian.clone();
+    for (i, g) in optimum.gradient.iter().enumerate() {
+        information[(i, i)] -= g;
+    }
+    let mut covariance = information.cholesky()?.inverse();
+    for (i, &left) in parameters.iter().enumerate() {
+        for (j, &right) in parameters.iter().enumerate() {
+            covariance[(i, j)] *= left * right;
+        }
+    }
+    Some(covariance)
+}

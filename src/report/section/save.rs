@@ -1,0 +1,91 @@
+//! The customers most worth saving.
+
+use super::shown;
+use crate::report::data::{Currency, SaveList, Section};
+use crate::report::markup::Markup;
+use crate::report::number;
+use crate::report::page::{self, Place, Words};
+use crate::report::table::{Column, Table};
+
+pub(in crate::report) const PLACE: Place = Place {
+    id: "save",
+    title: "Most worth saving",
+};
+
+/// Customers that a page lists; more are read from a file.
+const CUSTOMERS_MAX: usize = 100;
+
+/// Writes the section.
+pub(in crate::report) fn write(m: &mut Markup, section: &Section<SaveList>, currency: &Currency) {
+    let missing = |list: &SaveList| {
+        list.customers
+            .is_empty()
+            .then_some("No customer is both valuable and about to leave.")
+    };
+    shown(m, PLACE, section, missing, |m, list| {
+        let mut how = format!(
+            "P(alive) is the probability that the customer will ever buy again; purchases and value are expected \
+             over the next {}.",
+            list.horizon
+        );
+        if list.customers.len() > CUSTOMERS_MAX {
+            how.push_str(&format!(
+                " Shown are the first {CUSTOMERS_MAX} of {}.",
+                number::count(list.customers.len() as u64)
+            ));
+        }
+        let words = Words {
+            finding: list.rule.clone(),
+            how,
+        };
+        page::section(m, PLACE, false, &words, |m| {
+            m.el("figure")
+                .with(|m| table(list, currency).write_as_cards(m));
+        });
+    });
+}
+
+fn table(list: &SaveList, currency: &Currency) -> Table {
+    Table {
+        caption: format!(
+            "Customers most worth saving, over the next {}",
+            list.horizon
+        ),
+        columns: vec![
+            Column::words("Customer"),
+            Column::words("Stage"),
+            Column::words("Segment"),
+            Column::numbers("P(alive)"),
+            Column::numbers("Purchases"),
+            Column::numbers("Value"),
+            Column::numbers("90% interval"),
+            Column::words("Why"),
+        ],
+        rows: list
+            .customers
+            .iter()
+            .take(CUSTOMERS_MAX)
+            .map(|customer| {
+                vec![
+                    customer.customer.clone(),
+                    customer.stage.clone(),
+                    customer.segment.clone(),
+                    number::percent(customer.alive, 0),
+                    number::decimal(customer.purchases, 1),
+                    number::round_money(customer.value, currency),
+                    customer.interval.map_or_else(
+                        || "–".to_owned(),
+                        |(low, high)| {
+                            format!(
+                                "{} to {}",
+                                number::round_money(low, currency),
+                                number::round_money(high, currency)
+                            )
+                        },
+                    ),
+                    customer.reason.clone(),
+                ]
+            })
+            .collect(),
+    }
+}
