@@ -1,7 +1,7 @@
 //! Retention: how well a shop keeps its customers.
 //!
-//! "What is our retention?" is several questions. Each has its own figure, and they differ by a
-//! factor of two on the same log, so that a figure means something only with its definition:
+//! "What is our retention?" is several questions. Each has its own figure, and on one log they can
+//! differ by a factor of two and more, so that a figure means something only with its definition:
 //!
 //! | the question | the figure | here |
 //! |---|---|---|
@@ -43,15 +43,17 @@
 //! * **Does the shop get better?** Cohorts: only they compare like with like. Totals of active
 //!   customers rise as long as advertising does, however badly customers are kept.
 //! * **Which measure of a cohort?** [`Measure::NPeriod`] when customers should come in every period
-//!   (groceries by week). [`Measure::Brackets`] when they come at intervals that vary ("between week
-//!   2 and week 6"). [`Measure::Unbounded`] for "not lost yet".
-//! * **Which period?** About the usual time between two purchases ([`RepeatPurchases::median_gap_s`]): by day
-//!   a shop of monthly customers looks empty, by year every shop looks loyal.
-//! * **[`calendar`](CohortMatrix::calendar) or [`rolling`](CohortMatrix::rolling)?** Calendar for reports: its columns are the
-//!   weeks everybody knows. Rolling for the first days after a beginning, where the hours count: a customer who comes at 23:50 and
-//!   again at 00:10 is "back the next day" in a calendar.
-//! * **Retail without contracts?** Nobody says good-bye: a churn rate counts who was *not seen*, and
-//!   somebody who buys every second month churns every other month. Prefer cohorts and the
+//!   (groceries by week). [`Measure::Brackets`] when they come at intervals that vary ("between
+//!   week 2 and week 6"). [`Measure::Unbounded`] for "not lost yet".
+//! * **Which period?** About the usual time between two purchases
+//!   ([`RepeatPurchases::median_gap_s`]): by day a shop of monthly customers looks empty, by year
+//!   every shop looks loyal.
+//! * **[`calendar`](CohortMatrix::calendar) or [`rolling`](CohortMatrix::rolling)?** Calendar for
+//!   reports: its columns are the weeks everybody knows. Rolling for the first days after a
+//!   beginning, where the hours count: a customer who comes at 23:50 and again at 00:10 is "back
+//!   the next day" in a calendar.
+//! * **Retail without contracts?** Nobody says good-bye: a churn rate counts who was *not seen*,
+//!   and somebody who buys every second month churns every other month. Prefer cohorts and the
 //!   repeat-purchase curve here, and P(alive) of the models in `lifetime` for single customers.
 //! * **Net or gross revenue?** Gross says what is kept, net what it grows to. A few customers who
 //!   expand can hide that many leave, so show both.
@@ -60,14 +62,15 @@
 //!
 //! * **Unfinished cells.** This week's cell grows until Sunday. A mean that takes it in says that
 //!   retention has just collapsed. The end of the observation is therefore an argument everywhere,
-//!   a [`Cell`] says in its type whether it is complete, and [`CohortMatrix::averages`] takes complete
-//!   ones alone, weighted by the size of their cohorts. A cell is complete when every customer of the cohort
-//!   was observable for the whole of the offset.
+//!   a [`Cell`] says in its type whether it is complete, and [`CohortMatrix::averages`] takes
+//!   complete ones alone, weighted by the size of their cohorts. A cell is complete when every
+//!   customer of the cohort was observable for the whole of the offset.
 //! * **The first cohort of a log** holds everybody who was a customer before the log began, and so
 //!   does "new" in the first periods. Leave out the first cohorts, or begin the log with
 //!   the shop.
 //! * **The zone.** A day begins when it begins for the customer; a sale at 20:00 in New York is
-//!   tomorrow in UTC. Days of 23 and 25 hours are days in the calendar measures; the rolling ones count seconds.
+//!   tomorrow in UTC. Days of 23 and 25 hours are days in the calendar measures; the rolling ones
+//!   count seconds.
 //! * **Censoring.** Late customers had less time for a second purchase. The plain
 //!   [rate](RepeatPurchases::rate) of a growing shop is too low; [`RepeatPurchases::curve`]
 //!   corrects for it.
@@ -84,11 +87,11 @@
 //!
 //! # Sources
 //!
-//! Measures and their names as in the documentation of Mixpanel (on, on or after; calendar, rolling; weighted
-//! averages), Amplitude (N-day, unbounded, bracket) and PostHog (new, returning, resurrecting,
-//! dormant). Kaplan and Meier, *Nonparametric Estimation from Incomplete Observations* (1958), with
-//! the variance of Greenwood (1926). Quantiles: Hyndman and Fan, *Sample Quantiles in Statistical Packages*
-//! (1996), type 7.
+//! Measures and their names as in the documentation of Mixpanel (on, on or after; calendar,
+//! rolling; weighted averages), Amplitude (N-day, unbounded, bracket) and PostHog (new, returning,
+//! resurrecting, dormant). Kaplan and Meier, *Nonparametric Estimation from Incomplete
+//! Observations* (1958), with the variance of Greenwood (1926). Quantiles: Hyndman and Fan, *Sample
+//! Quantiles in Statistical Packages* (1996), type 7.
 
 mod activity;
 mod churn_rate;
