@@ -10,8 +10,8 @@ use crate::summary::ActivitySummary;
 
 /// The activity of all customers in the periods of an observation.
 ///
-/// The observation is explicit, as a range of period numbers: what lies outside it is not looked at,
-/// and a period in it without any event counts as one with nobody there.
+/// The observation is explicit, as a range of period numbers: what lies outside it is not looked
+/// at, and a period in it without any event counts as one with nobody there.
 ///
 /// ```
 /// use tenure::event::{Events, Period, Timestamp, Zone};
@@ -74,8 +74,8 @@ impl PeriodLifecycle {
 const PERIODS_MAX: u32 = 1 << 23;
 
 impl<'a> Activity<'a> {
-    /// Looks at the periods `observed` (numbers as [`Period::index_of_day`] gives them), all of which the log
-    /// covers as a whole.
+    /// Looks at the periods `observed` (numbers as [`Period::index_of_day`] gives them), all of
+    /// which the log covers as a whole.
     ///
     /// # Errors
     /// [`ConfigError::OutOfRange`] for an empty range or more than 2²³ periods.
@@ -113,8 +113,8 @@ impl<'a> Activity<'a> {
         active
     }
 
-    /// For each period the distinct customers active in it or in the `window` − 1 periods before: trailing
-    /// weekly actives (WAU) with days and a window of 7.
+    /// For each period the distinct customers active in it or in the `window` − 1 periods before:
+    /// trailing weekly actives (WAU) with days and a window of 7.
     ///
     /// The first `window` − 1 windows reach back past the observation and hold what there is.
     ///
@@ -148,8 +148,8 @@ impl<'a> Activity<'a> {
         Ok(trailing.collect())
     }
 
-    /// Stickiness: the mean over all full windows of active / trailing active customers (DAU / WAU with
-    /// days and a window of 7, DAU / MAU with 28 or 30).
+    /// Stickiness: the mean over all full windows of active / trailing active customers (DAU / WAU
+    /// with days and a window of 7, DAU / MAU with 28 or 30).
     ///
     /// Windows in which nobody was active say nothing and are left out. `None` when no full
     /// window is left.
@@ -176,8 +176,8 @@ impl<'a> Activity<'a> {
         Ok((windows > 0).then(|| sum / f64::from(windows)))
     }
 
-    /// How many customers were active in exactly 1, 2, … periods, up to the number of observed ones: entry i
-    /// counts those with i + 1.
+    /// How many customers were active in exactly 1, 2, … periods, up to the number of observed
+    /// ones: entry i counts those with i + 1.
     pub fn customers_by_active_periods(&self) -> Vec<u32> {
         let mut customers = vec![0; self.periods];
         self.for_each(|seen| {
@@ -212,8 +212,8 @@ impl<'a> Activity<'a> {
         lifecycle
     }
 
-    /// `(new + resurrecting) / dormant` over all observed periods but the first, in which everybody is new and
-    /// nobody can fall dormant; `None` when nobody fell dormant.
+    /// `(new + resurrecting) / dormant` over all observed periods but the first, in which everybody
+    /// is new and nobody can fall dormant; `None` when nobody fell dormant.
     pub fn quick_ratio(&self) -> Option<f64> {
         gained_over_lost(self.lifecycle().get(1..).unwrap_or_default())
     }

@@ -83,8 +83,9 @@ impl PeriodChurn {
         Ok(churn)
     }
 
-    /// Cuts the periods `observed` into windows of `length` periods and compares each with the next;
-    /// what is left at the end and fills no window is left out. Entry i compares window i with i + 1.
+    /// Cuts the periods `observed` into windows of `length` periods and compares each with the
+    /// next; what is left at the end and fills no window is left out. Entry i compares window i
+    /// with i + 1.
     ///
     /// # Errors
     /// [`ConfigError::OutOfRange`] for a length of 0, an empty range or more than 2²³ windows.

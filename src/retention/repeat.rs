@@ -9,9 +9,9 @@ use crate::summary::{Grain, Purchase, Purchases};
 
 /// What the purchases of a log say about coming back, up to the end of an observation.
 ///
-/// What is one purchase is for the [`Grain`] of the purchases to say: with
-/// [`Grain::Period`] of a day, a customer who buys twice on one day has not come back. Times between
-/// purchases are seconds: exact ones with [`Grain::Instant`], else 86,400 for each calendar day from the first
+/// What is one purchase is for the [`Grain`] of the purchases to say: with [`Grain::Period`] of a
+/// day, a customer who buys twice on one day has not come back. Times between purchases are
+/// seconds: exact ones with [`Grain::Instant`], else 86,400 for each calendar day from the first
 /// day of a period to that of another.
 ///
 /// ```
@@ -50,8 +50,8 @@ pub struct RepeatPoint {
     /// Seconds after the first purchase.
     pub after_s: i64,
     /// The share of customers who have made the n-th purchase by then, after Kaplan and Meier:
-    /// customers whose observation ended earlier count for as long as it lasted. `None` past the last moment at
-    /// which a customer without the n-th purchase was under observation.
+    /// customers whose observation ended earlier count for as long as it lasted. `None` past the
+    /// last moment at which a customer without the n-th purchase was under observation.
     pub share: Option<f64>,
     /// Greenwood's standard error of `share`.
     pub standard_error: Option<f64>,
@@ -67,10 +67,11 @@ pub struct RepeatPoint {
 const POINTS_MAX: u32 = 1 << 20;
 
 impl<'a> RepeatPurchases<'a> {
-    /// Reads purchases up to the end of the observation, `until`: every purchase before it is known.
+    /// Reads purchases up to the end of the observation, `until`: every purchase before it is
+    /// known.
     ///
-    /// Purchases from `until` on are not looked at. With [`Grain::Period`] the period of the last second before
-    /// `until` counts as a whole; take the end of a period.
+    /// Purchases from `until` on are not looked at. With [`Grain::Period`] the period of the last
+    /// second before `until` counts as a whole; take the end of a period.
     pub fn new(purchases: &'a Purchases, until: Timestamp) -> Self {
         let last_period = purchases.period_of(until.saturating_add_s(-1));
         Self {
@@ -115,8 +116,8 @@ impl<'a> RepeatPurchases<'a> {
         quantile(&mut self.gaps_s(), 0.5)
     }
 
-    /// A quantile of the times from one purchase to the next, in seconds (Hyndman and Fan 1996, type 7:
-    /// linear between order statistics); `None` without a repeat purchase.
+    /// A quantile of the times from one purchase to the next, in seconds (Hyndman and Fan 1996,
+    /// type 7: linear between order statistics); `None` without a repeat purchase.
     ///
     /// # Errors
     /// [`ConfigError::OutOfRange`] unless 0 ≤ `probability` ≤ 1.
@@ -134,9 +135,9 @@ impl<'a> RepeatPurchases<'a> {
     /// The share of customers who make their `nth` purchase within 0, 1, … `steps` steps of
     /// `step_s` seconds after the first one.
     ///
-    /// A customer whose observation ends before the purchase is *censored*: whether it comes later is
-    /// unknown. Kaplan and Meier (1958) let each count for as long as it was observed, which is right when
-    /// early and late customers are of one kind; where they are not, compare
+    /// A customer whose observation ends before the purchase is *censored*: whether it comes later
+    /// is unknown. Kaplan and Meier (1958) let each count for as long as it was observed, which is
+    /// right when early and late customers are of one kind; where they are not, compare
     /// [`RepeatPoint::observed`], and read cohorts instead.
     ///
     /// Costs a sort of the customers.
@@ -247,8 +248,8 @@ struct Wait {
 }
 
 fn observed_shares(waits: &[Wait], step_s: i64, steps: u32) -> Vec<Share> {
-    // A customer counts in the whole from point 0 to the last one observed, and in the part from the
-    // first one at or after the purchase. Note where each begins and ends, then add up.
+    // A customer counts in the whole from point 0 to the last one observed, and in the part from
+    // the first one at or after the purchase. Note where each begins and ends, then add up.
     let points = steps as usize + 1;
     let point = |i: i64| usize::try_from(i).map_or(points, |i| i.min(points));
     let mut enters = vec![0_u64; points + 1];

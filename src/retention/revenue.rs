@@ -10,8 +10,8 @@ use crate::summary::{Purchase, Purchases};
 
 /// How the revenue of one period becomes that of a later one, in minor units, exactly.
 ///
-/// `after = before + expansion − contraction − churned + new + resurrected`. A customer of a period is one
-/// with a purchase in it.
+/// `after = before + expansion − contraction − churned + new + resurrected`. A customer of a period
+/// is one with a purchase in it.
 ///
 /// ```
 /// use tenure::event::{Decimals, Period, Timestamp, Transactions, Zone};
@@ -83,8 +83,9 @@ impl RevenueRetention {
         Ok(total)
     }
 
-    /// Cuts the periods `observed` into windows of `length` periods and compares each with the next;
-    /// what is left at the end and fills no window is left out. Entry i compares window i with i + 1.
+    /// Cuts the periods `observed` into windows of `length` periods and compares each with the
+    /// next; what is left at the end and fills no window is left out. Entry i compares window i
+    /// with i + 1.
     ///
     /// # Errors
     /// [`ConfigError::OutOfRange`] for a length of 0, an empty range or more than 2²³ windows.
@@ -125,21 +126,22 @@ impl RevenueRetention {
         )
     }
 
-    /// Gross revenue retention: as [`net`](Self::net), but nobody counts for more than before,
-    /// Σ min(before, after) / Σ before. From 0 to 1; it cannot be made good by a few who spend more.
+    /// Gross revenue retention: as [`net`](Self::net), but nobody counts for more than before, Σ
+    /// min(before, after) / Σ before. From 0 to 1; it cannot be made good by a few who spend more.
     pub fn gross(self) -> Option<f64> {
         let lost = self.contraction_minor + self.churned_minor;
         ratio(self.before_minor - lost, self.before_minor)
     }
 
-    /// `(new + resurrected + expansion) / (contraction + churned)`: above 1 revenue grows. `None` when
-    /// nothing was lost.
+    /// `(new + resurrected + expansion) / (contraction + churned)`: above 1 revenue grows. `None`
+    /// when nothing was lost.
     pub fn quick_ratio(self) -> Option<f64> {
         let gained = self.new_minor + self.resurrected_minor + self.expansion_minor;
         ratio(gained, self.contraction_minor + self.churned_minor)
     }
 
-    /// Counts a customer of the earlier period, who spends `later` in the later one or is not there.
+    /// Counts a customer of the earlier period, who spends `later` in the later one or is not
+    /// there.
     fn leave(&mut self, spend: i128, later: Option<i128>) {
         self.before_minor += spend;
         match later {
