@@ -28,8 +28,16 @@ fuzz_target!(|input: &[u8]| {
             (true, false) => TimeFormat::EpochSeconds,
             (true, true) => TimeFormat::EpochMilliseconds,
         },
-        delimiter: if bit(3) { Delimiter::Semicolon } else { Delimiter::Comma },
-        negative: if bit(4) { Negative::Reject } else { Negative::Refund },
+        delimiter: if bit(3) {
+            Delimiter::Semicolon
+        } else {
+            Delimiter::Comma
+        },
+        negative: if bit(4) {
+            Negative::Reject
+        } else {
+            Negative::Refund
+        },
         on_error: OnError::Collect,
         ..CsvOptions::new(Decimals::TWO, Zone::named(zone).unwrap())
     };
@@ -40,11 +48,24 @@ fuzz_target!(|input: &[u8]| {
         (true, _) => b"id;date;total;order\n",
     };
     let file = [header, file].concat();
-    let columns = if bit(6) { COLUMNS } else { Columns { order: None, ..COLUMNS } };
+    let columns = if bit(6) {
+        COLUMNS
+    } else {
+        Columns {
+            order: None,
+            ..COLUMNS
+        }
+    };
 
     let collected = Transactions::from_csv(&file[..], &columns, &options);
-    let stop = CsvOptions { on_error: OnError::Stop, ..options.clone() };
-    match (collected, Transactions::from_csv(&file[..], &columns, &stop)) {
+    let stop = CsvOptions {
+        on_error: OnError::Stop,
+        ..options.clone()
+    };
+    match (
+        collected,
+        Transactions::from_csv(&file[..], &columns, &stop),
+    ) {
         (Ok(collected), Ok(stopped)) => {
             assert_eq!(collected, stopped);
             assert_eq!(collected.rejected.count(), 0);

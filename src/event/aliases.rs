@@ -394,6 +394,9 @@ mod tests {
 
     const KEYS: u8 = 8;
 
+    /// The customers and the other keys of a group.
+    type Sides = (Vec<u8>, Vec<u8>);
+
     #[derive(Debug, Clone, Copy)]
     enum Fact {
         Link(u8, u8),
@@ -437,8 +440,8 @@ mod tests {
         seen
     }
 
-    /// The answer of [`AliasTable`]'s table, read off the graph.
-    fn walked(facts: &[Fact], key: u8) -> (u8, Option<(Vec<u8>, Vec<u8>)>) {
+    /// What a key resolves to and the conflict that it is part of, read off the graph.
+    fn walked(facts: &[Fact], key: u8) -> (u8, Option<Sides>) {
         let is_customer = |key: &u8| {
             facts
                 .iter()
@@ -468,7 +471,7 @@ mod tests {
                 prop_assert_eq!(*other.resolve(&key), expected);
                 conflicts.extend(conflict);
             }
-            let listed: Vec<(Vec<u8>, Vec<u8>)> = table.conflicts().iter()
+            let listed: Vec<Sides> = table.conflicts().iter()
                 .map(|c| (c.customers.iter().map(|k| **k).collect(), c.ambiguous.iter().map(|k| **k).collect()))
                 .collect();
             prop_assert_eq!(listed, conflicts.into_iter().collect::<Vec<_>>());
