@@ -88,6 +88,25 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn keys_that_differ_in_one_byte_are_told_apart_at_every_length() {
+        let mut index = KeyIndex::default();
+        for round in 0..2 {
+            let mut next = 0;
+            for length in 0..30 {
+                for last in ["", "a", "b", "\0"] {
+                    let key = "x".repeat(length) + last;
+                    assert_eq!(
+                        index.intern(&key).unwrap(),
+                        next,
+                        "{key:?} in round {round}"
+                    );
+                    next += 1;
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn keys_are_numbered_as_by_ids(
