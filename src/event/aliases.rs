@@ -384,3 +384,155 @@ struct Role {
     /// A link leads to it.
     target: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Decimals, Timestamp};
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    const KEYS: u8 = 8;
+
+    /// The customers and the other keys of a group.
+    type Sides = (Vec<u8>, Vec<u8>);
+
+    #[derive(Debug, Clone, Copy)]
+    enum Fact {
+        Link(u8, u8),
+        Customer(u8),
+    }
+
+    fn fact() -> impl Strategy<Value = Fact> {
+        prop_oneof![
+            3 => (0..KEYS, 0..KEYS).prop_map(|(a, b)| Fact::Link(a, b)),
+            1 => (0..KEYS).prop_map(Fact::Customer),
+        ]
+    }
+
+    fn table(facts: &[Fact]) -> AliasTable<u8> {
+        let mut table = AliasTable::new();
+        for fact in facts {
+            match *fact {
+                Fact::Link(a, b) => table.link(a, b).unwrap(),
+                Fact::Customer(key) => table.declare_customer(key).unwrap(),
+            }
+        }
+        table
+    }
+
+    /// All keys that a walk along the links reaches.
+    fn reached(facts: &[Fact], from: u8) -> BTreeSet<u8> {
+        let mut seen = BTreeSet::from([from]);
+        let mut waiting = vec![from];
+        while let Some(key) = waiting.pop() {
+            for fact in facts {
+                let next = match *fact {
+                    Fact::Link(a, b) if a == key => b,
+                    Fact::Link(a, b) if b == key => a,
+                    _ => continue,
+                };
+                if seen.insert(next) {
+                    waiting.push(next);
+                }
+            }
+        }
+        seen
+    }
+
+    /// What a key resolves to and the conflict that it is part of, read off the graph.
+    fn walked(facts: &[Fact], key: u8) -> (u8, Option<Sides>) {
+        let is_customer = |key: &u8| {
+            facts
+                .iter()
+                .any(|f| matches!(f, Fact::Customer(c) if c == key))
+        };
+        let group = reached(facts, key);
+        let (customers, others): (Vec<u8>, Vec<u8>) = group.iter().partition(|&k| is_customer(k));
+        match customers.as_slice() {
+            [] => (*group.first().unwrap(), None),
+            [customer] => (*customer, None),
+            _ => (key, Some((customers, others))),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn answers_are_those_of_a_walk_along_the_links_in_any_order(
+            (facts, shuffled) in prop::collection::vec(fact(), 0..16)
+                .prop_flat_map(|facts| (Just(facts.clone()), Just(facts).prop_shuffle()))
+        ) {
+            let table = table(&facts);
+            let other = self::table(&shuffled);
+            let mut conflicts = BTreeSet::new();
+            for key in 0..KEYS {
+                let (expected, conflict) = walked(&facts, key);
+                prop_assert_eq!(*table.resolve(&key), expected);
+                prop_assert_eq!(*other.resolve(&key), expected);
+                conflicts.extend(conflict);
+            }
+            let listed: Vec<Sides> = table.conflicts().iter()
+                .map(|c| (c.customers.iter().map(|k| **k).collect(), c.ambiguous.iter().map(|k| **k).collect()))
+                .collect();
+            prop_assert_eq!(listed, conflicts.into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(table.conflicts(), other.conflicts());
+        }
+
+        #[test]
+        fn links_alone_declare_the_keys_at_their_ends(
+            (links, shuffled) in prop::collection::vec((0..KEYS, 0..KEYS), 0..12)
+                .prop_flat_map(|links| (Just(links.clone()), Just(links).prop_shuffle()))
+        ) {
+            let mut facts: Vec<Fact> = links.iter().map(|&(a, b)| Fact::Link(a, b)).collect();
+            for key in 0..KEYS {
+                let owner = links.contains(&(key, key));
+                let ends = links.iter().any(|l| l.1 == key) && !links.iter().any(|l| l.0 == key);
+                if owner || ends {
+                    facts.push(Fact::Customer(key));
+                }
+            }
+            let expected = table(&facts);
+            for links in [links, shuffled] {
+                let table = AliasTable::from_links(links).unwrap();
+                for key in 0..KEYS {
+                    prop_assert_eq!(table.resolve(&key), expected.resolve(&key));
+                }
+                prop_assert_eq!(table.conflicts(), expected.conflicts());
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_chain_resolves_to_its_end() {
+        let links = (0..100_000_u32).map(|n| (n, n + 1));
+        let table = AliasTable::from_links(links).unwrap();
+        assert_eq!(table.resolve(&0), &100_000);
+        assert_eq!(table.resolve(&77_777), &100_000);
+        assert_eq!((table.len(), table.conflicts().len()), (100_001, 0));
+    }
+
+    #[test]
+    fn interactions_are_merged_and_keys_that_do_not_fit_the_log_are_an_error() {
+        let table = AliasTable::from_links([("card", "ann")]).unwrap();
+        let t = Timestamp::MIN;
+        let rows = [
+            ("bob", "tea", 1.0, t),
+            ("card", "tea", 1.0, t),
+            ("ann", "milk", 1.0, t),
+        ];
+        let (log, keys, _) = Interactions::from_rows(rows).unwrap();
+        let (merged, merged_keys) = table.merge_interactions(log, &keys).unwrap();
+        assert_eq!(merged.customer(), [0, 1, 1]);
+        assert_eq!(
+            (merged.customers(), merged_keys.keys()),
+            (2, &["bob", "ann"][..])
+        );
+
+        let (log, _) = Transactions::from_rows(Decimals::TWO, [("ann", t, 1)]).unwrap();
+        let error = table.merge_transactions(log, &keys).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "column `customers` has 3 rows, expected 1 as in `the log`"
+        );
+    }
+}

@@ -215,7 +215,7 @@ fn check_whole(record: &Record<'_>) -> Result<(), DataError> {
     Err(DataError::Value {
         row: record.row,
         column: "(the whole row)".to_owned(),
-        value: shown(record.head()),
+        value: shown(record.head),
         expected,
     })
 }

@@ -3,9 +3,10 @@
 use std::io::Read;
 
 use super::fields::Table;
+use super::keys::KeyIndex;
 use super::{CsvOptions, Loaded, PairColumns};
 use crate::error::DataError;
-use crate::event::{Ids, InteractionColumns, Interactions, Timestamp};
+use crate::event::{InteractionColumns, Interactions, Timestamp};
 
 /// The time of every row of a log without times: 1970-01-01T00:00:00Z.
 const NO_TIME_S: i64 = 0;
@@ -50,7 +51,7 @@ impl Interactions {
         let weight = table.optional(columns.weight, "weight")?;
         let time = table.optional(columns.time, "time")?;
 
-        let (mut customers, mut items) = (Ids::new(), Ids::new());
+        let (mut customers, mut items) = (KeyIndex::default(), KeyIndex::default());
         let mut facts = InteractionColumns::default();
         let no_time = Timestamp::MIN.saturating_add_s(NO_TIME_S - Timestamp::MIN.unix_s());
         let rejected = table.read(|record| {
@@ -64,12 +65,13 @@ impl Interactions {
                 column.time(record, options.time_format, &options.zone)
             })?;
 
-            facts.customer.push(customers.intern_ref(customer)?);
-            facts.item.push(items.intern_ref(item)?);
+            facts.customer.push(customers.intern(customer)?);
+            facts.item.push(items.intern(item)?);
             facts.weight.push(weight);
             facts.time.push(instant);
             Ok(())
         })?;
+        let (customers, items) = (customers.finish(), items.finish());
         facts.customers = customers.len();
         facts.items = items.len();
         Ok(Loaded {

@@ -8,8 +8,8 @@ use super::RECORD_BYTES_MAX;
 use crate::error::DataError;
 
 const CHUNK_BYTES: usize = 1 << 16;
-/// How much of a record with a fault is kept for the message.
-const HEAD_BYTES: usize = 64;
+/// How much of a record with a fault is kept for the message: 41 characters of four bytes.
+const HEAD_BYTES: usize = 164;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads records from a stream; the buffers are reused from record to record.
@@ -26,6 +26,8 @@ pub(super) struct Records<R> {
     end: usize,
     bytes: Vec<u8>,
     ends: Vec<usize>,
+    /// The first bytes of a record that one step of the parser did not finish.
+    head: Vec<u8>,
     /// The line on which the next unparsed byte stands.
     line: u64,
     /// The last line ended in a carriage return: a line feed right after it ends the same line.
@@ -39,6 +41,8 @@ pub(super) struct Record<'a> {
     /// The line on which the record begins, counted from 1.
     pub(super) row: u64,
     pub(super) fault: Option<Fault>,
+    /// Its first bytes as they stand in the stream, when it has a fault.
+    pub(super) head: &'a [u8],
     bytes: &'a [u8],
     ends: &'a [usize],
 }
@@ -65,11 +69,6 @@ impl<'a> Record<'a> {
         };
         self.bytes.get(start..end)
     }
-
-    /// The first bytes, for a message about a record that has a fault.
-    pub(super) fn head(&self) -> &'a [u8] {
-        self.bytes
-    }
 }
 
 impl<R: Read> Records<R> {
@@ -83,6 +82,7 @@ impl<R: Read> Records<R> {
             end: 0,
             bytes: vec![0; 1 << 10],
             ends: vec![0; 1 << 5],
+            head: Vec::new(),
             line: 1,
             after_return: false,
             last_row: 0,
@@ -100,6 +100,7 @@ impl<R: Read> Records<R> {
             return Ok(None);
         }
         let row = self.line;
+        self.head.clear();
         let (mut bytes, mut ends, mut raw) = (0, 0, 0);
         let mut fault = None;
         loop {
@@ -140,9 +141,13 @@ impl<R: Read> Records<R> {
                 }
                 _ => {}
             }
+            if !at_end {
+                let room = HEAD_BYTES - self.head.len();
+                self.head.extend(input.iter().take(read.min(room)));
+            }
             if raw >= RECORD_BYTES_MAX {
-                // Read on to the end of the record, and keep only its head.
-                (bytes, ends) = (HEAD_BYTES, 0);
+                // Read on to the end of the record, and keep nothing of it.
+                (bytes, ends) = (0, 0);
             }
         }
         self.line += u64::from(self.after_return);
@@ -151,11 +156,12 @@ impl<R: Read> Records<R> {
             fault = fault.or(Some(Fault::Long));
         }
         if fault.is_some() {
-            (bytes, ends) = (bytes.min(HEAD_BYTES), 0);
+            (bytes, ends) = (0, 0);
         }
         Ok(Some(Record {
             row,
             fault,
+            head: &self.head,
             bytes: self.bytes.get(..bytes).unwrap_or_default(),
             ends: self.ends.get(..ends).unwrap_or_default(),
         }))

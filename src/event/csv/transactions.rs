@@ -3,9 +3,10 @@
 use std::io::Read;
 
 use super::fields::Table;
+use super::keys::KeyIndex;
 use super::{Columns, CsvOptions, Loaded};
 use crate::error::DataError;
-use crate::event::{Ids, TransactionColumns, Transactions};
+use crate::event::{TransactionColumns, Transactions};
 
 impl Transactions {
     /// Reads a log from CSV text with a header; rules and limits are those of
@@ -47,9 +48,9 @@ impl Transactions {
         let order = table.optional(columns.order, "order")?;
         let item = table.optional(columns.item, "item")?;
 
-        let mut customers = Ids::new();
-        let mut orders = order.as_ref().map(|_| Ids::new());
-        let mut items = item.as_ref().map(|_| Ids::new());
+        let mut customers = KeyIndex::default();
+        let mut orders = order.as_ref().map(|_| KeyIndex::default());
+        let mut items = item.as_ref().map(|_| KeyIndex::default());
         let mut facts = TransactionColumns {
             order: order.as_ref().map(|_| Vec::new()),
             item: item.as_ref().map(|_| Vec::new()),
@@ -66,18 +67,19 @@ impl Transactions {
             let order = order.as_ref().map(|c| c.key(record)).transpose()?;
             let item = item.as_ref().map(|c| c.key(record)).transpose()?;
 
-            facts.customer.push(customers.intern_ref(key)?);
+            facts.customer.push(customers.intern(key)?);
             facts.time.push(instant);
             facts.amount.push(minor);
             append(&mut facts.order, &mut orders, order)?;
             append(&mut facts.item, &mut items, item)
         })?;
+        let customers = customers.finish();
         facts.customers = customers.len();
         Ok(Loaded {
             facts: Self::from_columns(options.decimals, facts)?,
             customers,
-            items,
-            orders,
+            items: items.map(KeyIndex::finish),
+            orders: orders.map(KeyIndex::finish),
             rejected,
         })
     }
@@ -86,11 +88,11 @@ impl Transactions {
 /// Numbers the key of an optional column.
 fn append(
     column: &mut Option<Vec<u32>>,
-    ids: &mut Option<Ids<String>>,
+    ids: &mut Option<KeyIndex>,
     key: Option<&str>,
 ) -> Result<(), DataError> {
     if let (Some(column), Some(ids), Some(key)) = (column, ids, key) {
-        column.push(ids.intern_ref(key)?);
+        column.push(ids.intern(key)?);
     }
     Ok(())
 }
