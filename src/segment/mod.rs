@@ -67,9 +67,11 @@ mod rfm;
 mod rhythm;
 mod rules;
 mod selection;
+mod stage;
 mod table;
 mod timeline;
 mod transitions;
+mod wording;
 
 use std::borrow::Cow;
 
@@ -77,10 +79,11 @@ use serde::{Deserialize, Serialize};
 
 pub use binning::{Binning, Thresholds};
 pub use features::{RfmFeatureColumns, RfmFeatures, RfmValues};
-pub use lifecycle::{Lifecycle, LifecycleRule, Stage, Windows};
+pub use lifecycle::{Lifecycle, LifecycleRule};
 pub use rfm::{BINS_MAX, Rfm, RfmConfig, RfmScore};
 pub use rhythm::{Multiples, Rhythm};
 pub use rules::{Rule, RuleSet};
+pub use stage::{Stage, Windows};
 pub use table::{SegmentRow, SegmentTable};
 pub use timeline::Timeline;
 pub use transitions::Transitions;
