@@ -77,7 +77,7 @@ impl Thresholds {
         let values = rows.clone().map(|(value, _)| value);
         let (min, max) = range(values.clone())?;
         let cuts = match binning {
-            Binning::RCompatible { .. } | Binning::Quantile => quantiles(values, rows.len(), bins),
+            Binning::RCompatible { .. } | Binning::Quantile => quantiles(values, bins),
             Binning::EqualCount => last_of_equal_counts(rows, bins),
             Binning::Cuts(cuts) => cuts
                 .iter()
@@ -169,14 +169,30 @@ impl Thresholds {
 
     /// The cuts in the form in which values are compared with them.
     pub(super) fn binner(&self) -> Binner {
+        let last: Vec<i64> = self.cuts.iter().map(|cut| self.last_below(cut)).collect();
+        let ties = self.cuts.iter().map(|cut| cut.customer.unwrap_or(u32::MAX));
+        let ties: Vec<u32> = ties.collect();
         let mut binner = Binner {
-            last: self.cuts.iter().map(|cut| self.last_below(cut)).collect(),
-            customers: None,
+            tied: matches!(self.binning, Binning::EqualCount),
+            last: [i64::MAX; FIRST],
+            ties: [u32::MAX; FIRST],
+            more: last
+                .iter()
+                .copied()
+                .zip(ties.iter().copied())
+                .skip(FIRST)
+                .collect(),
         };
-        if matches!(self.binning, Binning::EqualCount) {
-            let customers = self.cuts.iter().map(|cut| cut.customer.unwrap_or(u32::MAX));
-            binner.customers = Some(customers.collect());
-        }
+        binner
+            .last
+            .iter_mut()
+            .zip(last)
+            .for_each(|(place, last)| *place = last);
+        binner
+            .ties
+            .iter_mut()
+            .zip(ties)
+            .for_each(|(place, tie)| *place = tie);
         binner
     }
 
@@ -232,28 +248,35 @@ impl Thresholds {
 }
 
 /// Compares values with cuts, without branches: the bin is 1 plus the number of cuts below a value.
+///
+/// The first cuts have a fixed number of places, so that the comparison unrolls; places that are not
+/// needed hold the largest value, above which nothing lies.
 #[derive(Debug, Clone)]
 pub(super) struct Binner {
-    last: Vec<i64>,
-    customers: Option<Vec<u32>>,
+    tied: bool,
+    last: [i64; FIRST],
+    ties: [u32; FIRST],
+    more: Vec<(i64, u32)>,
 }
+
+const FIRST: usize = 8;
 
 impl Binner {
     #[inline]
     pub(super) fn bin(&self, value: i64, customer: u32) -> u8 {
-        match &self.customers {
-            None => self
-                .last
+        let above =
+            |last: i64, tie: u32| u8::from((value > last) | ((value == last) & (customer > tie)));
+        let first = if self.tied {
+            let pairs = self.last.iter().zip(&self.ties);
+            pairs.fold(1, |bin, (&last, &tie)| bin + above(last, tie))
+        } else {
+            self.last
                 .iter()
-                .fold(1, |bin, &last| bin + u8::from(value > last)),
-            Some(customers) => self
-                .last
-                .iter()
-                .zip(customers)
-                .fold(1, |bin, (&last, &tie)| {
-                    bin + u8::from((value > last) | ((value == last) & (customer > tie)))
-                }),
-        }
+                .fold(1, |bin, &last| bin + u8::from(value > last))
+        };
+        self.more
+            .iter()
+            .fold(first, |bin, &(last, tie)| bin + above(last, tie))
     }
 }
 
@@ -291,9 +314,9 @@ pub(super) fn check_binning(
 
 /// Type-7 quantiles at i/bins, exact: of n sorted values x₀ … xₙ₋₁, position (n − 1)·i/bins = q + r/bins, value
 /// x_q + r/bins·(x_{q+1} − x_q).
-fn quantiles(values: impl Iterator<Item = i64> + Clone, n: usize, bins: u8) -> Vec<Cut> {
+fn quantiles(values: impl ExactSizeIterator<Item = i64> + Clone, bins: u8) -> Vec<Cut> {
     let bins_wide = usize::from(bins);
-    let last = n - 1;
+    let last = values.len().saturating_sub(1);
     // (n − 1)·i could leave 64 bits, so that the quotient and the rest are scaled apart.
     let (quotient, rest) = (last / bins_wide, last % bins_wide);
     let positions: Vec<(usize, usize)> = (1..bins_wide)

@@ -5,105 +5,13 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::rhythm::{Multiples, Rhythm};
+use super::stage::{Stage, Windows};
 use super::timeline::Timeline;
+use super::wording::{explain_rhythm, explain_windows};
 use super::{SegmentId, Segmenter};
 use crate::error::{ConfigError, FitError};
 use crate::event::Timestamp;
 use crate::summary::Purchases;
-
-/// Where a customer stands in the life of a customer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// Bought for the first time not long ago.
-    New,
-    /// Buys as usual.
-    Active,
-    /// Quiet for longer than usual.
-    AtRisk,
-    /// Quiet for so long that they would count as come back if they bought again.
-    Dormant,
-    /// Quiet for so long that they are not expected to return by themselves.
-    Lost,
-    /// Was dormant or lost until the last purchase, and bought again.
-    Resurrected,
-}
-
-impl Stage {
-    /// All stages, in the order of their [`SegmentId`]s.
-    pub const ALL: [Stage; 6] = [
-        Stage::New,
-        Stage::Active,
-        Stage::AtRisk,
-        Stage::Dormant,
-        Stage::Lost,
-        Stage::Resurrected,
-    ];
-
-    /// The stage's name: `AtRisk`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Stage::New => "New",
-            Stage::Active => "Active",
-            Stage::AtRisk => "AtRisk",
-            Stage::Dormant => "Dormant",
-            Stage::Lost => "Lost",
-            Stage::Resurrected => "Resurrected",
-        }
-    }
-
-    /// The stage's number among [`Stage::ALL`].
-    pub const fn id(self) -> SegmentId {
-        SegmentId(self as u32)
-    }
-}
-
-/// How long a silence makes a stage, in days that are the same for every customer.
-///
-/// A rule that everybody understands, right where all customers buy at one pace (a subscription,
-/// a season ticket), wrong where some buy weekly and others yearly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Windows {
-    /// A customer is new for fewer than so many days after the first purchase; from 1 to `dormant_days`.
-    pub new_days: u32,
-    /// At risk from so many days after the last purchase; at least 1.
-    pub at_risk_days: u32,
-    /// Dormant from so many days after the last purchase; more than `at_risk_days`.
-    pub dormant_days: u32,
-    /// Lost from so many days after the last purchase; more than `dormant_days`.
-    pub lost_days: u32,
-}
-
-impl Windows {
-    fn check(&self) -> Result<(), ConfigError> {
-        let bad = |setting, value: u32, expected| {
-            let value = value.to_string();
-            Err(ConfigError::OutOfRange {
-                setting,
-                value,
-                expected,
-            })
-        };
-        if self.at_risk_days == 0 {
-            return bad("at_risk_days", 0, "at least 1");
-        }
-        if self.dormant_days <= self.at_risk_days {
-            return bad(
-                "dormant_days",
-                self.dormant_days,
-                "more than `at_risk_days`",
-            );
-        }
-        if self.lost_days <= self.dormant_days {
-            return bad("lost_days", self.lost_days, "more than `dormant_days`");
-        }
-        if self.new_days == 0 || self.new_days > self.dormant_days {
-            return bad("new_days", self.new_days, "from 1 to `dormant_days`");
-        }
-        Ok(())
-    }
-}
 
 /// What a [`Lifecycle`] measures silence by.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -285,91 +193,6 @@ impl Segmenter for Lifecycle {
             LifecycleRule::Windows(windows) => explain_windows(windows, stage, timeline),
         }
     }
-}
-
-fn explain_rhythm(rhythm: &Rhythm, stage: Stage, timeline: &Timeline) -> String {
-    let Multiples {
-        at_risk,
-        dormant,
-        lost,
-    } = rhythm.multiples;
-    let name = stage.name();
-    let silence = timeline.silence_days();
-    if let (Stage::Resurrected, Some(gap)) = (stage, timeline.last_gap_days()) {
-        let usual = rhythm.usual_days_before_last(timeline);
-        return format!(
-            "{name}: came back {} days ago after {} days, {} times the usual {} days (dormant from {dormant} times)",
-            down(silence),
-            down(gap),
-            down(gap / usual),
-            near(usual),
-        );
-    }
-    let limits = match stage {
-        Stage::New | Stage::Active | Stage::Resurrected => format!("at risk from {at_risk} times"),
-        Stage::AtRisk => format!("at risk from {at_risk} times, dormant from {dormant}"),
-        Stage::Dormant => format!("dormant from {dormant} times, lost from {lost}"),
-        Stage::Lost => format!("lost from {lost} times"),
-    };
-    let subject = match stage {
-        Stage::New => "days since the only purchase",
-        _ => "days since the last purchase",
-    };
-    let usual = rhythm.usual_days(timeline);
-    format!(
-        "{name}: {} {subject} are {} times the usual {} days ({limits})",
-        down(silence),
-        down(silence / usual),
-        near(usual),
-    )
-}
-
-fn explain_windows(windows: &Windows, stage: Stage, timeline: &Timeline) -> String {
-    let Windows {
-        new_days,
-        at_risk_days,
-        dormant_days,
-        lost_days,
-    } = windows;
-    let name = stage.name();
-    let silence = down(timeline.silence_days());
-    match (stage, timeline.last_gap_days()) {
-        (Stage::New, _) => {
-            let age = down(timeline.age_days());
-            format!("{name}: {age} days since the first purchase (new for {new_days} days)")
-        }
-        (Stage::Resurrected, Some(gap)) => {
-            let gap = down(gap);
-            format!(
-                "{name}: came back {silence} days ago after {gap} days (dormant from {dormant_days} days)"
-            )
-        }
-        _ => {
-            let limits = match stage {
-                Stage::AtRisk => {
-                    format!("at risk from {at_risk_days} days, dormant from {dormant_days}")
-                }
-                Stage::Dormant => {
-                    format!("dormant from {dormant_days} days, lost from {lost_days}")
-                }
-                Stage::Lost => format!("lost from {lost_days} days"),
-                _ => format!("at risk from {at_risk_days} days"),
-            };
-            format!("{name}: {silence} days since the last purchase ({limits})")
-        }
-    }
-}
-
-/// One decimal, cut and not rounded: 1.96 times is not yet "2 times".
-fn down(value: f64) -> String {
-    near((value * 10.0).floor() / 10.0)
-}
-
-/// One decimal, none for a whole number.
-fn near(value: f64) -> String {
-    let text = format!("{value:.1}");
-    text.strip_suffix(".0")
-        .map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// The saved form, with its version.

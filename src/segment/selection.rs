@@ -8,38 +8,43 @@ pub(super) struct Ranked {
     pub below: usize,
 }
 
-/// Buckets of one level: 2^12 counters stay in the first-level cache.
-const BUCKET_BITS: u32 = 12;
+/// Buckets of one level: about one a value, but no more than 2^16, whose counters stay in the second-level
+/// cache. Money is skewed: with fewer buckets, most customers would share one with a wanted rank.
+fn bucket_bits(values: usize) -> u32 {
+    values.max(1).ilog2().clamp(8, 16)
+}
 
 /// Up to so many values are sorted, which is then quicker.
 const SORTED_MAX: usize = 2_048;
 
 /// The values at `ranks` (counted from 0, each below the number of values) of the sorted column.
 ///
-/// Radix selection: the values are counted in at most 4,096 buckets of equal width, and only the buckets
-/// that hold a wanted rank are looked into, in the same way. Each level reads its values a few times and
-/// narrows the range 4,096-fold, so that no input takes more than six levels; quickselect would be
-/// slower for several ranks, and has bad cases.
+/// Radix selection: the values are counted in buckets of equal width, and only the buckets that hold a wanted
+/// rank are looked into, in the same way. Each level reads its values a few times and narrows the range
+/// at least 256-fold, so that no input takes more than eight levels; quickselect would be slower for
+/// several ranks, and has bad cases.
 pub(super) fn at_ranks<I>(values: I, ranks: &[usize]) -> Vec<Ranked>
 where
-    I: Iterator<Item = i64> + Clone,
+    I: ExactSizeIterator<Item = i64> + Clone,
 {
     select(values, ranks, SORTED_MAX)
 }
 
 fn select<I>(values: I, ranks: &[usize], sorted_max: usize) -> Vec<Ranked>
 where
-    I: Iterator<Item = i64> + Clone,
+    I: ExactSizeIterator<Item = i64> + Clone,
 {
     let Some((min, max)) = range(values.clone()) else {
         return Vec::new();
     };
-    if values.clone().take(sorted_max + 1).count() <= sorted_max {
+    let count = values.len();
+    if count <= sorted_max {
         return sorted(values.collect(), ranks);
     }
     let width_bits = u64::BITS - max.abs_diff(min).leading_zeros();
-    let shift = width_bits.saturating_sub(BUCKET_BITS);
-    let bucket = |value: i64| (value.abs_diff(min) >> shift) as usize;
+    let shift = width_bits.saturating_sub(bucket_bits(count));
+    // No value is below `min`, so that the wrapped difference is the true one, without a sign.
+    let bucket = |value: i64| (value.wrapping_sub(min) as u64 >> shift) as usize;
     let mut below = vec![0_usize; bucket(max) + 2];
     for value in values.clone() {
         below[bucket(value) + 1] += 1;
