@@ -4,7 +4,7 @@
 //! * [`DataError`]: a fact of yours cannot be used;
 //! * [`FitError`]: the numbers do not determine a model.
 //!
-//! [`Error`] holds any of the three, for code that passes them all on with `?`.
+//! [`Error`](enum@Error) holds any of the three, for code that passes them all on with `?`.
 
 use thiserror::Error;
 

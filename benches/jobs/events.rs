@@ -62,7 +62,7 @@ pub fn weekly_retention(setting: &Setting) -> Result<Measured, String> {
             length: 7,
             anchor: 0,
         };
-        let counts = ActivitySummary::collect(&events, week, &Zone::UTC)?.cohort_counts();
+        let counts = ActivitySummary::collect(&events, week, &Zone::UTC)?.cohort_counts()?;
         let cells = counts.iter().flatten().copied();
         let cells: Vec<u32> = cells.filter(|&active| active > 0).collect();
         Ok((

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::calendar::{PeriodReader, span_of};
+use super::calendar::{DayReader, PeriodReader, day_at, span_of};
 use super::{Summary, TABLE_BYTES_MAX, same};
 use crate::error::DataError;
 use crate::event::{Events, Period, Timestamp, Zone, ZoneCursor};
@@ -23,7 +23,7 @@ use crate::event::{Events, Period, Timestamp, Zone, ZoneCursor};
 /// assert!(activity.is_active(0, january) && !activity.is_active(0, january + 1));
 /// assert_eq!(activity.active(0).collect::<Vec<_>>(), [january, january + 2]);
 ///
-/// let cohorts = activity.cohort_counts();
+/// let cohorts = activity.cohort_counts()?;
 /// assert_eq!(cohorts.get(0, 0), Some(1)); // one customer came first in January …
 /// assert_eq!(cohorts.get(0, 2), Some(1)); // … and was there again two months later
 /// # Ok::<(), tenure::Error>(())
@@ -85,22 +85,32 @@ impl ActivitySummary {
         let Some(span) = span_of(events.time()) else {
             return Ok(summary);
         };
-        let reader = PeriodReader::new(period, zone, span);
-        let (first, last) = reader.bounds();
-        summary.make_room(events.customers(), Some((first, last)))?;
-        let (width, origin) = (summary.width, summary.origin);
-        let (mut low, mut high) = (i32::MAX, i32::MIN);
+        let days = DayReader::new(zone, events.time());
+        let periods = PeriodReader::new(period, &days, span);
+        summary.make_room(events.customers(), Some(periods.bounds()))?;
+        match days.fixed_offset_s() {
+            Some(offset_s) => summary.mark(events, |t| periods.period(day_at(t, offset_s))),
+            None => summary.mark(events, |t| periods.period(days.day(t))),
+        }
+        Ok(summary)
+    }
+
+    /// Sets the bits of all events; there must be room for them.
+    fn mark(&mut self, events: &Events<'_>, period_of: impl Fn(Timestamp) -> i32) {
         for (&customer, &time) in events.customer().iter().zip(events.time()) {
-            let period = reader.period(time);
-            (low, high) = (low.min(period), high.max(period));
-            let bit = i64::from(period) - i64::from(origin);
-            let word = customer as usize * width + (bit >> 6) as usize;
-            if let Some(word) = summary.words.get_mut(word) {
+            let bit = i64::from(period_of(time)) - i64::from(self.origin);
+            let word = customer as usize * self.width + (bit >> 6) as usize;
+            if let Some(word) = self.words.get_mut(word) {
                 *word |= 1 << (bit & 63);
             }
         }
-        summary.periods = Some((low, high));
-        Ok(summary)
+        let mut union = vec![0; self.width];
+        for row in self.iter_words() {
+            or_shifted(&mut union, row, 0);
+        }
+        self.periods = first_bit(&union)
+            .zip(last_bit(&union))
+            .map(|(low, high)| (self.origin + low as i32, self.origin + high as i32));
     }
 
     /// Adds one event.
@@ -197,10 +207,7 @@ impl ActivitySummary {
 
     /// A customer's last active period.
     pub fn last(&self, customer: u32) -> Option<i32> {
-        let words = self.words(customer);
-        let at = words.iter().rposition(|&word| word != 0)?;
-        let bit = 63 - words.get(at)?.leading_zeros() as usize;
-        Some(self.origin + (at * 64 + bit) as i32)
+        last_bit(self.words(customer)).map(|bit| self.origin + bit as i32)
     }
 
     /// Whether a customer was active in a period.
@@ -250,9 +257,14 @@ impl ActivitySummary {
 
     /// The cohort matrix: of the customers who came first in one period, how many were active 0, 1,
     /// 2, … periods later.
-    pub fn cohort_counts(&self) -> CohortCounts {
+    ///
+    /// # Errors
+    /// [`DataError::TooLarge`] beyond 32,768 periods (89 years of days), where the matrix would
+    /// outgrow [`TABLE_BYTES_MAX`].
+    pub fn cohort_counts(&self) -> Result<CohortCounts, DataError> {
         let periods = self.periods();
         let len = periods.len();
+        check_bytes("matrix of cohorts × periods", 4 * len as u128 * len as u128)?;
         let mut counts = vec![0_u32; len * len];
         let lead = (i64::from(periods.start) - i64::from(self.origin)) as usize;
         for row in self.iter_words() {
@@ -268,11 +280,11 @@ impl ActivitySummary {
                 }
             }
         }
-        CohortCounts {
+        Ok(CohortCounts {
             first: periods.start,
             len,
             counts,
-        }
+        })
     }
 
     /// Lets the table hold some customers and, when given, the periods from a first to a last.
@@ -282,15 +294,10 @@ impl ActivitySummary {
             None => (self.origin, self.width),
             Some((first, last)) => self.layout(first, last),
         };
-        let bytes = u128::from(customers) * 8 * width.max(1) as u128;
-        if bytes > u128::from(TABLE_BYTES_MAX) {
-            return Err(DataError::TooLarge {
-                what: "table of customers × periods",
-                bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
-                limit: TABLE_BYTES_MAX,
-                instead: "take longer periods, fewer years or parts of the customers",
-            });
-        }
+        check_bytes(
+            "table of customers × periods",
+            u128::from(customers) * 8 * width.max(1) as u128,
+        )?;
         if width != self.width {
             let ahead = (i64::from(self.origin) - i64::from(origin)) as usize / 64;
             let mut words = vec![0; customers as usize * width];
@@ -391,6 +398,18 @@ impl Summary for ActivitySummary {
     }
 }
 
+fn check_bytes(what: &'static str, bytes: u128) -> Result<(), DataError> {
+    if bytes <= u128::from(TABLE_BYTES_MAX) {
+        return Ok(());
+    }
+    Err(DataError::TooLarge {
+        what,
+        bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+        limit: TABLE_BYTES_MAX,
+        instead: "take longer periods, fewer years or parts of the customers",
+    })
+}
+
 fn hull(range: Option<(i32, i32)>, added: (i32, i32)) -> (i32, i32) {
     range.map_or(added, |(first, last)| {
         (first.min(added.0), last.max(added.1))
@@ -400,6 +419,11 @@ fn hull(range: Option<(i32, i32)>, added: (i32, i32)) -> (i32, i32) {
 fn first_bit(words: &[u64]) -> Option<usize> {
     let at = words.iter().position(|&word| word != 0)?;
     Some(at * 64 + words.get(at)?.trailing_zeros() as usize)
+}
+
+fn last_bit(words: &[u64]) -> Option<usize> {
+    let at = words.iter().rposition(|&word| word != 0)?;
+    Some(at * 64 + 63 - words.get(at)?.leading_zeros() as usize)
 }
 
 /// The numbers of the set bits, ascending.

@@ -1,6 +1,6 @@
 //! The purchases of many customers, as a summary that can be merged.
 
-use super::calendar::{DayReader, PeriodReader, span_of};
+use super::calendar::{DayReader, PeriodReader, day_at, span_of};
 use super::runs::Runs;
 use super::timeline::{Purchase, Purchases};
 use super::{Summary, check_table, same};
@@ -111,19 +111,19 @@ impl PurchaseSummary {
     pub fn collect(log: &Transactions, options: &PurchaseOptions) -> Result<Self, DataError> {
         let mut summary = Self::new(options, log.decimals());
         summary.make_room(log.customers())?;
-        let Some(span) = span_of(log.time()) else {
-            return Ok(summary);
-        };
-        let customers = log.customers() as usize;
-        summary.sorted = match options.grain {
-            Grain::Instant => collect_by(customers, log, options.refunds, Timestamp::unix_s),
-            Grain::Period(Period::Day) => {
-                let reader = DayReader::new(&options.zone, span);
-                collect_by(customers, log, options.refunds, |t| reader.day(t).into())
+        let days = DayReader::new(&options.zone, log.time());
+        let (customers, refunds) = (log.customers() as usize, options.refunds);
+        summary.sorted = match (options.grain, days.fixed_offset_s(), span_of(log.time())) {
+            (_, _, None) => return Ok(summary),
+            (Grain::Instant, ..) => collect_by(customers, log, refunds, Timestamp::unix_s),
+            (Grain::Period(Period::Day), Some(offset_s), _) => {
+                collect_by(customers, log, refunds, |t| day_at(t, offset_s).into())
             }
-            Grain::Period(period) => {
-                let reader = PeriodReader::new(period, &options.zone, span);
-                collect_by(customers, log, options.refunds, |t| reader.period(t).into())
+            (Grain::Period(period), _, Some(span)) => {
+                let periods = PeriodReader::new(period, &days, span);
+                collect_by(customers, log, refunds, |t| {
+                    periods.period(days.day(t)).into()
+                })
             }
         };
         Ok(summary)
@@ -303,27 +303,21 @@ fn collect_by(
         Refunds::Ignore => 0,
         Refunds::Net => -AMOUNT_MAX,
     };
-    let keys = log
-        .customer()
-        .iter()
-        .zip(log.amount())
-        .filter_map(|(&customer, &amount)| (amount >= least).then_some(customer));
+    let keys = log.customer().iter().zip(log.amount());
+    let keys = keys
+        .filter(|&(_, &amount_minor)| amount_minor >= least)
+        .map(|(&customer, _)| customer);
     let facts = log.time().iter().zip(log.amount());
-    let rows =
-        log.customer()
-            .iter()
-            .zip(facts)
-            .filter_map(|(&customer, (&time, &amount_minor))| {
-                (amount_minor >= least).then(|| {
-                    let period = period_of(time);
-                    (
-                        customer,
-                        Purchase {
-                            period,
-                            amount_minor,
-                        },
-                    )
-                })
-            });
+    let rows = log.customer().iter().zip(facts);
+    let rows = rows
+        .filter(|&(_, (_, &amount_minor))| amount_minor >= least)
+        .map(|(&customer, (&time, &amount_minor))| {
+            let period = period_of(time);
+            let purchase = Purchase {
+                period,
+                amount_minor,
+            };
+            (customer, purchase)
+        });
     Runs::build(customers, keys, rows)
 }

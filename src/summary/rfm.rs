@@ -1,6 +1,8 @@
 //! Last day, number and sum of each customer's rows.
 
-use super::calendar::{DayReader, span_of};
+use std::collections::BTreeMap;
+
+use super::calendar::{DayReader, day_at};
 use super::purchases::Refunds;
 use super::{Summary, check_amount, check_table, same};
 use crate::error::DataError;
@@ -10,7 +12,7 @@ use crate::event::{Decimals, Timestamp, Transactions, Zone, ZoneCursor};
 /// many rows, and their sum; mergeable.
 ///
 /// Unlike a [`PurchaseSummary`](super::PurchaseSummary) it counts rows, not days with a purchase,
-/// as RFM does where an order is a row; and it is a table of 32 bytes a customer, whatever the
+/// as RFM does where an order is a row; and it is a table of 16 bytes a customer, whatever the
 /// number of rows.
 ///
 /// ```
@@ -36,15 +38,24 @@ pub struct RfmSummary {
     decimals: Decimals,
     cursor: ZoneCursor,
     customers: Vec<Row>,
+    /// What the numbers of a [`Row`] have no room for: the few customers, if any, whose numbers left
+    /// their range. It is kept so that no order of adding can matter.
+    carries: BTreeMap<u32, Carry>,
 }
 
-/// What is known of one customer.
+/// What is known of one customer: sums modulo 2^64 and 2^32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Row {
-    /// 128 bits hold the sum of 2^64 of the largest amounts: the order of adding never matters.
-    amount_minor: i128,
-    rows: u64,
+    amount_minor: i64,
+    rows: u32,
     last_day: i32,
+}
+
+/// How often the sums of a [`Row`] passed the end of their range, upwards less downwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Carry {
+    amount_minor: i64,
+    rows: u64,
 }
 
 const NO_ROW: Row = Row {
@@ -78,6 +89,7 @@ impl RfmSummary {
             decimals,
             cursor: ZoneCursor::new(zone),
             customers: Vec::new(),
+            carries: BTreeMap::new(),
         }
     }
 
@@ -89,15 +101,10 @@ impl RfmSummary {
     pub fn collect(log: &Transactions, zone: &Zone, refunds: Refunds) -> Result<Self, DataError> {
         let mut summary = Self::new(zone, refunds, log.decimals());
         summary.make_room(log.customers())?;
-        let Some(span) = span_of(log.time()) else {
-            return Ok(summary);
-        };
-        let reader = DayReader::new(zone, span);
-        let facts = log.time().iter().zip(log.amount());
-        for (&customer, (&time, &amount)) in log.customer().iter().zip(facts) {
-            if let Some(row) = summary.customers.get_mut(customer as usize) {
-                row.add(reader.day(time), amount, refunds);
-            }
+        let days = DayReader::new(zone, log.time());
+        match days.fixed_offset_s() {
+            Some(offset_s) => summary.add_all(log, |t| day_at(t, offset_s)),
+            None => summary.add_all(log, |t| days.day(t)),
         }
         Ok(summary)
     }
@@ -117,9 +124,7 @@ impl RfmSummary {
         check_amount(amount_minor)?;
         self.make_room(customer.saturating_add(1))?;
         let day = self.cursor.day(time);
-        if let Some(row) = self.customers.get_mut(customer as usize) {
-            row.add(day, amount_minor, self.refunds);
-        }
+        self.add(customer, day, amount_minor);
         Ok(())
     }
 
@@ -134,10 +139,11 @@ impl RfmSummary {
         if self.customers.len() < other.customers.len() {
             self.customers.resize(other.customers.len(), NO_ROW);
         }
-        for (row, added) in self.customers.iter_mut().zip(other.customers) {
-            row.amount_minor += added.amount_minor;
-            row.rows += added.rows;
-            row.last_day = row.last_day.max(added.last_day);
+        for (customer, added) in (0..).zip(other.customers) {
+            self.add_row(customer, added);
+        }
+        for (customer, carry) in other.carries {
+            self.carry(customer, carry);
         }
         Ok(())
     }
@@ -160,18 +166,77 @@ impl RfmSummary {
     pub fn columns(&self) -> Result<RfmColumns, DataError> {
         let mut columns = RfmColumns::default();
         for (customer, row) in (0..).zip(&self.customers) {
-            if row.rows == 0 {
+            if row.last_day == NO_ROW.last_day {
                 continue;
             }
-            let overflow = |what| DataError::Overflow { what, customer };
-            let rows = u32::try_from(row.rows).map_err(|_| overflow("rows"))?;
-            let amount = i64::try_from(row.amount_minor).map_err(|_| overflow("amounts"))?;
+            if let Some(carry) = self.carries.get(&customer) {
+                let what = if carry.rows == 0 { "amounts" } else { "rows" };
+                return Err(DataError::Overflow { what, customer });
+            }
             columns.customer.push(customer);
             columns.last_day.push(row.last_day);
-            columns.rows.push(rows);
-            columns.amount_minor.push(amount);
+            columns.rows.push(row.rows);
+            columns.amount_minor.push(row.amount_minor);
         }
         Ok(columns)
+    }
+
+    fn add_all(&mut self, log: &Transactions, day_of: impl Fn(Timestamp) -> i32) {
+        let facts = log.time().iter().zip(log.amount());
+        for (&customer, (&time, &amount_minor)) in log.customer().iter().zip(facts) {
+            self.add(customer, day_of(time), amount_minor);
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, customer: u32, day: i32, amount_minor: i64) {
+        let row = if amount_minor >= 0 {
+            Row {
+                amount_minor,
+                rows: 1,
+                last_day: day,
+            }
+        } else {
+            Row {
+                amount_minor: match self.refunds {
+                    Refunds::Ignore => 0,
+                    Refunds::Net => amount_minor,
+                },
+                ..NO_ROW
+            }
+        };
+        self.add_row(customer, row);
+    }
+
+    #[inline]
+    fn add_row(&mut self, customer: u32, added: Row) {
+        let Some(row) = self.customers.get_mut(customer as usize) else {
+            return;
+        };
+        let (amount_minor, amount_left) = row.amount_minor.overflowing_add(added.amount_minor);
+        let (rows, rows_left) = row.rows.overflowing_add(added.rows);
+        *row = Row {
+            amount_minor,
+            rows,
+            last_day: row.last_day.max(added.last_day),
+        };
+        if amount_left || rows_left {
+            let carry = Carry {
+                amount_minor: i64::from(amount_left) * added.amount_minor.signum(),
+                rows: rows_left.into(),
+            };
+            self.carry(customer, carry);
+        }
+    }
+
+    #[cold]
+    fn carry(&mut self, customer: u32, added: Carry) {
+        let carry = self.carries.entry(customer).or_default();
+        carry.amount_minor += added.amount_minor;
+        carry.rows += added.rows;
+        if *carry == Carry::default() {
+            self.carries.remove(&customer);
+        }
     }
 
     fn make_room(&mut self, customers: u32) -> Result<(), DataError> {
@@ -183,19 +248,6 @@ impl RfmSummary {
     }
 }
 
-impl Row {
-    #[inline]
-    fn add(&mut self, day: i32, amount_minor: i64, refunds: Refunds) {
-        if amount_minor >= 0 {
-            self.rows += 1;
-            self.last_day = self.last_day.max(day);
-        } else if refunds == Refunds::Ignore {
-            return;
-        }
-        self.amount_minor += i128::from(amount_minor);
-    }
-}
-
 impl PartialEq for RfmSummary {
     /// Whether both hold the same facts under the same settings.
     fn eq(&self, other: &Self) -> bool {
@@ -203,6 +255,7 @@ impl PartialEq for RfmSummary {
             && self.refunds == other.refunds
             && self.decimals == other.decimals
             && self.customers == other.customers
+            && self.carries == other.carries
     }
 }
 
