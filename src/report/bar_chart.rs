@@ -65,7 +65,7 @@ impl GroupedBars {
             let mut all = self.keys.clone();
             if let Some((name, _)) = &self.line {
                 all.push(Key {
-                    class: "b-line",
+                    class: svg::LINE_KEY,
                     name: name.clone(),
                 });
             }
@@ -78,9 +78,9 @@ impl GroupedBars {
         let Some((name, values)) = self.groups.get(index) else {
             return;
         };
-        let bars = self.keys.len().max(1) as f64;
-        let width = ((slot.width * 0.78) / bars).min(58.0);
-        let left = slot.x + (slot.width - width * bars) / 2.0;
+        let width = self.bar_width(slot.width);
+        let left = slot.x + (slot.width - width * self.keys.len() as f64) / 2.0;
+        let named = self.names_fit(width, room);
         let floor = y.place(0.0);
         for (i, (key, &value)) in self.keys.iter().zip(values).enumerate() {
             let end = y.place(value);
@@ -97,8 +97,7 @@ impl GroupedBars {
                 String::new()
             };
             svg::rect(m, area, key.class, &tip);
-            if svg::text_width(&text, room.letter()) <= width + 6.0 && self.label_fits(index, value)
-            {
+            if named && self.clear_of_line(index, value) {
                 let at = if value < 0.0 { end + 15.0 } else { end - 5.0 };
                 let place = (area.x + area.width / 2.0, at);
                 svg::label(m, place, Anchor::Middle, "num small", &text);
@@ -106,8 +105,20 @@ impl GroupedBars {
         }
     }
 
-    /// Whether the number on a bar would stay clear of the line's point above it.
-    fn label_fits(&self, index: usize, value: f64) -> bool {
+    fn bar_width(&self, slot: f64) -> f64 {
+        (slot * 0.86 / self.keys.len().max(1) as f64).min(58.0)
+    }
+
+    /// Whether every bar has room for its number: all of them are named or none.
+    fn names_fit(&self, width: f64, room: Room) -> bool {
+        self.groups
+            .iter()
+            .flat_map(|(_, values)| values)
+            .all(|&value| svg::text_width(&self.measure.bar(value), room.letter() - 1.0) <= width)
+    }
+
+    /// Whether the number on a bar stays clear of the line's point above it.
+    fn clear_of_line(&self, index: usize, value: f64) -> bool {
         match &self.line {
             None => true,
             Some((_, line)) => {

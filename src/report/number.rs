@@ -25,7 +25,6 @@ pub(super) fn decimal(value: f64, places: usize) -> String {
     out
 }
 
-
 /// A share as a percentage: 0.1234 is `12.3%` with one place.
 pub(super) fn percent(share: f64, places: usize) -> String {
     decimal(share * 100.0, places) + "%"

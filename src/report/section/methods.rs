@@ -11,8 +11,11 @@ pub(in crate::report) const PLACE: Place = Place {
     title: "How this was computed",
 };
 
-/// Writes the models.
-pub(in crate::report) fn write(m: &mut Markup, methods: &[Method]) {
+/// Writes the models, if there are any.
+pub(in crate::report) fn write(m: &mut Markup, methods: &[Method]) -> Option<Place> {
+    if methods.is_empty() {
+        return None;
+    }
     let words = Words {
         finding: String::new(),
         how: "Parameters are maximum-likelihood estimates unless a text says otherwise. A standard error tells how \
@@ -35,6 +38,7 @@ pub(in crate::report) fn write(m: &mut Markup, methods: &[Method]) {
             }
         });
     });
+    Some(PLACE)
 }
 
 fn parameters(method: &Method) -> Table {

@@ -16,7 +16,11 @@ pub(in crate::report) const PLACE: Place = Place {
 const CUSTOMERS_MAX: usize = 100;
 
 /// Writes the section.
-pub(in crate::report) fn write(m: &mut Markup, section: &Section<SaveList>, currency: &Currency) {
+pub(in crate::report) fn write(
+    m: &mut Markup,
+    section: &Section<SaveList>,
+    currency: &Currency,
+) -> Option<Place> {
     let missing = |list: &SaveList| {
         list.customers
             .is_empty()
@@ -42,7 +46,7 @@ pub(in crate::report) fn write(m: &mut Markup, section: &Section<SaveList>, curr
             m.el("figure")
                 .with(|m| table(list, currency).write_as_cards(m));
         });
-    });
+    })
 }
 
 fn table(list: &SaveList, currency: &Currency) -> Table {
