@@ -50,6 +50,8 @@ pub(super) struct GroupedBars {
 }
 
 const BOTTOM: f64 = 46.0;
+/// The longest name of a group that is written out.
+const NAME_MAX: f64 = 72.0;
 
 impl GroupedBars {
     fn top(&self) -> f64 {
@@ -205,7 +207,8 @@ impl Chart for GroupedBars {
             .groups
             .iter()
             .map(|(name, _)| svg::text_width(name, room.letter()))
-            .fold(0.0, f64::max);
+            .fold(0.0, f64::max)
+            .min(NAME_MAX);
         let every = ((widest + 4.0) / width).ceil().clamp(1.0, 1000.0) as usize;
         for (i, (name, _)) in self.groups.iter().enumerate() {
             let slot = Area {
@@ -216,7 +219,9 @@ impl Chart for GroupedBars {
             self.draw_group(m, slot, &y, room, i);
             if i.is_multiple_of(every) {
                 let place = (slot.x + width / 2.0, plot.y + plot.height + 19.0);
-                svg::label(m, place, Anchor::Middle, "num", name);
+                if let Some(name) = svg::fitted(name, NAME_MAX, room.letter()) {
+                    svg::label(m, place, Anchor::Middle, "num", &name);
+                }
             }
         }
         self.draw_line(m, plot, &y, room);

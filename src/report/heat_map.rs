@@ -305,13 +305,13 @@ impl Chart for HeatMap {
 }
 
 /// The share as it fits into a cell, without the sign of percent; `None` where nothing fits.
+///
+/// Decimals depend on the cell alone, so that all cells of a map have as many.
 fn cell_text(share: f64, width: f64, height: f64, letter: f64) -> Option<String> {
-    let fits =
-        |text: &String| height > letter + 4.0 && svg::text_width(text, letter) + 4.0 <= width;
-    let exact = number::decimal(share * 100.0, usize::from(share < 0.9995));
-    Some(exact)
-        .filter(fits)
-        .or_else(|| Some(number::decimal(share * 100.0, 0)).filter(fits))
+    let fits = |text: &str| svg::text_width(text, letter) + 4.0 <= width;
+    let places = usize::from(fits("88.8") && share < 0.9995);
+    let text = number::decimal(share * 100.0, places);
+    (height > letter + 4.0 && fits(&text)).then_some(text)
 }
 
 #[cfg(test)]

@@ -190,8 +190,9 @@ pub(super) fn keys(m: &mut Markup, keys: &[Key], (mut x, y): (f64, f64), room: R
         } else {
             rect(m, swatch, key.class, "");
         }
-        label(m, (x + 18.0, y), Anchor::Start, "", &key.name);
-        x += 18.0 + text_width(&key.name, room.letter()) + 20.0;
+        let name = fitted(&key.name, 0.3 * room.width(), room.letter()).unwrap_or_default();
+        label(m, (x + 18.0, y), Anchor::Start, "", &name);
+        x += 18.0 + text_width(&name, room.letter()) + 20.0;
     }
 }
 

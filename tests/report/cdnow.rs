@@ -203,7 +203,9 @@ pub const SEGMENTS: [(&str, u64, f64, f64); 8] = [
 ];
 
 /// Customer, repeats, weeks silent, usual gap in weeks, segment, P(alive), purchases, value.
-pub const SAVE: [(&str, u64, f64, f64, &str, f64, f64, f64); 12] = [
+pub type Saved = (&'static str, u64, f64, f64, &'static str, f64, f64, f64);
+
+pub const SAVE: [Saved; 12] = [
     (
         "8736",
         2,

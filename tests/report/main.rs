@@ -425,6 +425,13 @@ fn the_same_data_give_the_same_bytes() {
 }
 
 #[test]
+fn the_data_survive_json() {
+    let text = serde_json::to_string(&demo::cdnow()).unwrap();
+    let data: ReportData = serde_json::from_str(&text).unwrap();
+    assert_eq!(data, demo::cdnow());
+}
+
+#[test]
 fn a_section_that_is_left_out_says_why() {
     let page = html(demo::bare());
     let document = parse(&page);

@@ -50,7 +50,7 @@ fn finding(grid: &AliveGrid) -> String {
         .iter()
         .zip(&row.probabilities)
         .filter_map(|(&recency, p)| Some((recency, (*p)?)));
-    let (Some(early), Some(late)) = (known.next(), known.last()) else {
+    let (Some(early), Some(late)) = (known.next(), known.next_back()) else {
         return String::new();
     };
     let ago = |recency: f64| {

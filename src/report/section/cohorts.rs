@@ -365,12 +365,12 @@ mod tests {
 
     #[test]
     fn the_finding_counts_complete_cells_only() {
-        let mut matrix = matrix(4);
-        matrix.cohorts[0].cells[1].active = 50;
-        matrix.cohorts[2].cells[1].active = 100; // not over: does not count
+        let mut matrix = matrix(6);
+        matrix.cohorts[0].cells[1].active = 60;
+        matrix.cohorts[4].cells[1].active = 100; // not over: does not count
         assert_eq!(
             finding(&matrix),
-            "35 of 100 customers were active in the week after their first purchase, 20 of 100 in week 2."
+            "30 of 100 customers were active in the week after their first purchase, 20 of 100 in week 2."
         );
     }
 }

@@ -76,20 +76,25 @@ fn table(list: &SaveList, currency: &Currency) -> Table {
                     customer.segment.clone(),
                     number::percent(customer.alive, 0),
                     number::decimal(customer.purchases, 1),
-                    number::round_money(customer.value, currency),
+                    amount(customer.value, currency),
                     customer.interval.map_or_else(
                         || "–".to_owned(),
                         |(low, high)| {
-                            format!(
-                                "{} to {}",
-                                number::round_money(low, currency),
-                                number::round_money(high, currency)
-                            )
+                            format!("{} to {}", amount(low, currency), amount(high, currency))
                         },
                     ),
                     customer.reason.clone(),
                 ]
             })
             .collect(),
+    }
+}
+
+/// An amount that leaves room for the others of its row.
+fn amount(value: f64, currency: &Currency) -> String {
+    if value.abs() < 1e6 {
+        number::round_money(value, currency)
+    } else {
+        number::short_money(value, 0, currency)
     }
 }

@@ -106,7 +106,7 @@ fn finding(tracking: &Tracking) -> String {
             .iter()
             .filter_map(|p| Some((p.at, p.actual? as f64, p.expected)))
     };
-    let Some((end, actual, expected)) = known().last() else {
+    let Some((end, actual, expected)) = known().next_back() else {
         return "What the model expects; nothing has been observed yet.".to_owned();
     };
     let seen = known()
