@@ -395,6 +395,29 @@ fn tables_hold_what_charts_show() {
     }
 }
 
+/// What is not over yet is hatched in both drawings, and nothing else is.
+#[test]
+fn incomplete_cells_are_hatched() {
+    for (data, incomplete) in [(demo::cdnow(), 3), (stress(), 24)] {
+        let page = html(data);
+        let document = parse(&page);
+        let section = elements(document.root(), "section")
+            .find(|node| node.attribute("id") == Some("cohorts"))
+            .unwrap();
+        for drawing in elements(section, "svg") {
+            let hatched =
+                elements(drawing, "rect").filter(|rect| rect.attribute("class") == Some("hatch"));
+            assert_eq!(hatched.count(), incomplete);
+        }
+        let so_far = table(&document, "cohorts")
+            .concat()
+            .iter()
+            .filter(|text| text.ends_with("so far"))
+            .count();
+        assert_eq!(so_far, incomplete);
+    }
+}
+
 #[test]
 fn long_lines_are_thinned_in_the_drawing_and_in_the_table() {
     let mut data = demo::bare();
