@@ -50,6 +50,8 @@ pub(super) struct GroupedBars {
 }
 
 const BOTTOM: f64 = 46.0;
+/// The longest name of a group that is written out.
+const NAME_MAX: f64 = 72.0;
 
 impl GroupedBars {
     fn top(&self) -> f64 {
@@ -65,7 +67,7 @@ impl GroupedBars {
             let mut all = self.keys.clone();
             if let Some((name, _)) = &self.line {
                 all.push(Key {
-                    class: "b-line",
+                    class: svg::LINE_KEY,
                     name: name.clone(),
                 });
             }
@@ -78,9 +80,9 @@ impl GroupedBars {
         let Some((name, values)) = self.groups.get(index) else {
             return;
         };
-        let bars = self.keys.len().max(1) as f64;
-        let width = ((slot.width * 0.78) / bars).min(58.0);
-        let left = slot.x + (slot.width - width * bars) / 2.0;
+        let width = self.bar_width(slot.width);
+        let left = slot.x + (slot.width - width * self.keys.len() as f64) / 2.0;
+        let named = self.names_fit(width, room);
         let floor = y.place(0.0);
         for (i, (key, &value)) in self.keys.iter().zip(values).enumerate() {
             let end = y.place(value);
@@ -97,8 +99,7 @@ impl GroupedBars {
                 String::new()
             };
             svg::rect(m, area, key.class, &tip);
-            if svg::text_width(&text, room.letter()) <= width + 6.0 && self.label_fits(index, value)
-            {
+            if named && self.clear_of_line(index, value) {
                 let at = if value < 0.0 { end + 15.0 } else { end - 5.0 };
                 let place = (area.x + area.width / 2.0, at);
                 svg::label(m, place, Anchor::Middle, "num small", &text);
@@ -106,8 +107,20 @@ impl GroupedBars {
         }
     }
 
-    /// Whether the number on a bar would stay clear of the line's point above it.
-    fn label_fits(&self, index: usize, value: f64) -> bool {
+    fn bar_width(&self, slot: f64) -> f64 {
+        (slot * 0.86 / self.keys.len().max(1) as f64).min(58.0)
+    }
+
+    /// Whether every bar has room for its number: all of them are named or none.
+    fn names_fit(&self, width: f64, room: Room) -> bool {
+        self.groups
+            .iter()
+            .flat_map(|(_, values)| values)
+            .all(|&value| svg::text_width(&self.measure.bar(value), room.letter() - 1.0) <= width)
+    }
+
+    /// Whether the number on a bar stays clear of the line's point above it.
+    fn clear_of_line(&self, index: usize, value: f64) -> bool {
         match &self.line {
             None => true,
             Some((_, line)) => {
@@ -194,7 +207,8 @@ impl Chart for GroupedBars {
             .groups
             .iter()
             .map(|(name, _)| svg::text_width(name, room.letter()))
-            .fold(0.0, f64::max);
+            .fold(0.0, f64::max)
+            .min(NAME_MAX);
         let every = ((widest + 4.0) / width).ceil().clamp(1.0, 1000.0) as usize;
         for (i, (name, _)) in self.groups.iter().enumerate() {
             let slot = Area {
@@ -205,7 +219,9 @@ impl Chart for GroupedBars {
             self.draw_group(m, slot, &y, room, i);
             if i.is_multiple_of(every) {
                 let place = (slot.x + width / 2.0, plot.y + plot.height + 19.0);
-                svg::label(m, place, Anchor::Middle, "num", name);
+                if let Some(name) = svg::fitted(name, NAME_MAX, room.letter()) {
+                    svg::label(m, place, Anchor::Middle, "num", &name);
+                }
             }
         }
         self.draw_line(m, plot, &y, room);

@@ -1,8 +1,8 @@
 //! The check at the border: after it, every number on the page is finite and in its range.
 
 use super::data::{
-    AliveGrid, CohortMatrix, Figure, ReportData, SaveList, Section, SegmentMap, Tracking,
-    ValueDeciles,
+    AliveGrid, CohortMatrix, Figure, FrequencyFit, HoldoutFit, RepeatCurve, ReportData, SaveList,
+    Section, SegmentMap, Tracking, ValueDeciles,
 };
 use crate::error::DataError;
 
@@ -20,49 +20,13 @@ const COUNT: &str = "at most 10^12";
 pub(super) fn report(data: &ReportData) -> Result<(), DataError> {
     places(data.currency.decimals, || "currency.decimals".to_owned())?;
     for (i, headline) in data.headlines.iter().enumerate() {
-        let field = |part: &str| format!("headlines[{i}].{part}");
-        match &headline.figure {
-            Figure::Count(value) => count(*value, || field("count"))?,
-            Figure::Money(value) => any(*value, || field("money"))?,
-            Figure::Share(value) => share(*value, || field("share"))?,
-            Figure::Number {
-                value, decimals, ..
-            } => {
-                any(*value, || field("value"))?;
-                places(*decimals, || field("decimals"))?;
-            }
-        }
+        figure(&headline.figure, |part| format!("headlines[{i}].{part}"))?;
     }
     shown(&data.cohorts, cohorts)?;
-    shown(&data.repeat_curve, |curve| {
-        count(curve.customers, || "repeat_curve.customers".to_owned())?;
-        let mut before = 0.0;
-        for (i, point) in curve.points.iter().enumerate() {
-            let field = |part: &str| format!("repeat_curve.points[{i}].{part}");
-            not_negative(point.elapsed, || field("elapsed"))?;
-            ascending(&mut before, point.elapsed, || field("elapsed"))?;
-            share(point.share, || field("share"))?;
-        }
-        Ok(())
-    })?;
+    shown(&data.repeat_curve, repeat_curve)?;
     shown(&data.tracking, tracking)?;
-    shown(&data.holdout, |fit| {
-        for (i, group) in fit.groups.iter().enumerate() {
-            let field = |part: &str| format!("holdout.groups[{i}].{part}");
-            count(group.customers, || field("customers"))?;
-            not_negative(group.actual, || field("actual"))?;
-            not_negative(group.expected, || field("expected"))?;
-        }
-        Ok(())
-    })?;
-    shown(&data.frequency_fit, |fit| {
-        for (i, group) in fit.groups.iter().enumerate() {
-            let field = |part: &str| format!("frequency_fit.groups[{i}].{part}");
-            count(group.actual, || field("actual"))?;
-            not_negative(group.expected, || field("expected"))?;
-        }
-        Ok(())
-    })?;
+    shown(&data.holdout, holdout)?;
+    shown(&data.frequency_fit, frequency_fit)?;
     shown(&data.alive, alive)?;
     shown(&data.deciles, deciles)?;
     shown(&data.segments, segments)?;
@@ -93,6 +57,51 @@ fn shown<T>(
         Section::Shown(data) => check(data),
         Section::LeftOut(_) => Ok(()),
     }
+}
+
+fn figure(figure: &Figure, field: impl Fn(&str) -> String) -> Result<(), DataError> {
+    match figure {
+        Figure::Count(value) => count(*value, || field("count")),
+        Figure::Money(value) => any(*value, || field("money")),
+        Figure::Share(value) => share(*value, || field("share")),
+        Figure::Number {
+            value, decimals, ..
+        } => {
+            any(*value, || field("value"))?;
+            places(*decimals, || field("decimals"))
+        }
+    }
+}
+
+fn repeat_curve(curve: &RepeatCurve) -> Result<(), DataError> {
+    count(curve.customers, || "repeat_curve.customers".to_owned())?;
+    let mut before = 0.0;
+    for (i, point) in curve.points.iter().enumerate() {
+        let field = |part: &str| format!("repeat_curve.points[{i}].{part}");
+        not_negative(point.elapsed, || field("elapsed"))?;
+        ascending(&mut before, point.elapsed, || field("elapsed"))?;
+        share(point.share, || field("share"))?;
+    }
+    Ok(())
+}
+
+fn holdout(fit: &HoldoutFit) -> Result<(), DataError> {
+    for (i, group) in fit.groups.iter().enumerate() {
+        let field = |part: &str| format!("holdout.groups[{i}].{part}");
+        count(group.customers, || field("customers"))?;
+        not_negative(group.actual, || field("actual"))?;
+        not_negative(group.expected, || field("expected"))?;
+    }
+    Ok(())
+}
+
+fn frequency_fit(fit: &FrequencyFit) -> Result<(), DataError> {
+    for (i, group) in fit.groups.iter().enumerate() {
+        let field = |part: &str| format!("frequency_fit.groups[{i}].{part}");
+        count(group.actual, || field("actual"))?;
+        not_negative(group.expected, || field("expected"))?;
+    }
+    Ok(())
 }
 
 fn cohorts(matrix: &CohortMatrix) -> Result<(), DataError> {

@@ -1,5 +1,7 @@
 //! What a report shows, as plain data that the caller fills.
 
+use serde::{Deserialize, Serialize};
+
 /// Everything on the page.
 ///
 /// Nothing here is computed by the report but sums, shares and sentences; where the numbers come from is
@@ -8,7 +10,7 @@
 /// once and names the field that is wrong.
 ///
 /// Texts are plain text, never markup: whatever a customer is called, it is shown and not run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReportData {
     /// Whose customers these are: the heading of the page.
     pub title: String,
@@ -79,7 +81,7 @@ impl ReportData {
 /// A part of the page, or the reason why it is not there.
 ///
 /// A shown section whose data are empty is left out as well, with a sentence that says so.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Section<T> {
     /// It is on the page.
     Shown(T),
@@ -88,7 +90,7 @@ pub enum Section<T> {
 }
 
 /// A currency.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Currency {
     /// What stands before an amount: `$`, `€`, `CHF`; may be empty.
     pub symbol: String,
@@ -97,7 +99,7 @@ pub struct Currency {
 }
 
 /// The unit of the time axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Step {
     /// Days.
@@ -137,7 +139,7 @@ impl Step {
 }
 
 /// A number on a card.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Headline {
     /// What it is: `Customers`.
     pub label: String,
@@ -148,7 +150,7 @@ pub struct Headline {
 }
 
 /// A number and how it is written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Figure {
     /// A whole number.
     Count(u64),
@@ -168,7 +170,7 @@ pub enum Figure {
 }
 
 /// Customers by the time of their first purchase, and how many of them were active later.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CohortMatrix {
     /// The length of a period.
     pub step: Step,
@@ -177,7 +179,7 @@ pub struct CohortMatrix {
 }
 
 /// The customers who began in one period.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cohort {
     /// The period as it should be read: `1997-01`, `January 1997`.
     pub name: String,
@@ -188,7 +190,7 @@ pub struct Cohort {
 }
 
 /// One cohort in one period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CohortCell {
     /// How many of the cohort were active; at most all of them.
     pub active: u64,
@@ -197,7 +199,7 @@ pub struct CohortCell {
 }
 
 /// The share of customers who bought again, by the time since their first purchase.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RepeatCurve {
     /// The unit of time.
     pub step: Step,
@@ -208,7 +210,7 @@ pub struct RepeatCurve {
 }
 
 /// A point of the repeat-purchase curve.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RepeatPoint {
     /// Time since the first purchase, in steps; at least 0.
     pub elapsed: f64,
@@ -217,7 +219,7 @@ pub struct RepeatPoint {
 }
 
 /// Cumulative repeat purchases of all customers over time.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tracking {
     /// The unit of time.
     pub step: Step,
@@ -228,7 +230,7 @@ pub struct Tracking {
 }
 
 /// A point of the tracking plot.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TrackingPoint {
     /// Steps since the first day; at least 0.
     pub at: f64,
@@ -239,7 +241,7 @@ pub struct TrackingPoint {
 }
 
 /// Purchases in the hold-out period by the number of repeat purchases before it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HoldoutFit {
     /// How long the hold-out lasted, as it should be read: `39 weeks`.
     pub length: String,
@@ -248,7 +250,7 @@ pub struct HoldoutFit {
 }
 
 /// Customers with one number of repeat purchases in the calibration period.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HoldoutGroup {
     /// The number, as it should be read: `0`, `1`, … `7+`.
     pub frequency: String,
@@ -261,7 +263,7 @@ pub struct HoldoutGroup {
 }
 
 /// How many customers made how many repeat purchases.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FrequencyFit {
     /// The model that expects, by name.
     pub model: String,
@@ -270,7 +272,7 @@ pub struct FrequencyFit {
 }
 
 /// Customers with one number of repeat purchases.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FrequencyGroup {
     /// The number, as it should be read: `0`, `1`, … `7+`.
     pub frequency: String,
@@ -281,7 +283,7 @@ pub struct FrequencyGroup {
 }
 
 /// P(alive) of customers who are equally old, by when and how often they bought.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AliveGrid {
     /// The unit of time.
     pub step: Step,
@@ -294,7 +296,7 @@ pub struct AliveGrid {
 }
 
 /// P(alive) of customers with one number of repeat purchases.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AliveRow {
     /// The number of repeat purchases.
     pub frequency: u32,
@@ -303,7 +305,7 @@ pub struct AliveRow {
 }
 
 /// Customers in groups of equal size, the most valuable first.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ValueDeciles {
     /// What value means here: `expected revenue over the next 12 months, discounted at 10% a year`.
     pub meaning: String,
@@ -312,7 +314,7 @@ pub struct ValueDeciles {
 }
 
 /// A group of customers and what they are worth.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ValueGroup {
     /// Its name: `1`, or `Top 10%`.
     pub name: String,
@@ -323,7 +325,7 @@ pub struct ValueGroup {
 }
 
 /// The segments as tiles.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SegmentMap {
     /// What the size of a tile shows.
     pub size: TileSize,
@@ -332,7 +334,7 @@ pub struct SegmentMap {
 }
 
 /// What the size of a tile shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TileSize {
     /// The number of customers.
     Customers,
@@ -341,7 +343,7 @@ pub enum TileSize {
 }
 
 /// A segment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Segment {
     /// Its name.
     pub name: String,
@@ -354,7 +356,7 @@ pub struct Segment {
 }
 
 /// A lifecycle stage.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
     /// Its name: `At risk`.
     pub name: String,
@@ -365,7 +367,7 @@ pub struct Stage {
 }
 
 /// The customers most worth saving.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SaveList {
     /// The time over which purchases and value are expected, as it should be read: `12 months`.
     pub horizon: String,
@@ -376,7 +378,7 @@ pub struct SaveList {
 }
 
 /// A customer worth saving.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CustomerToSave {
     /// Your key.
     pub customer: String,
@@ -397,7 +399,7 @@ pub struct CustomerToSave {
 }
 
 /// A model, or a rule, behind numbers of the page.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Method {
     /// Its name: `BG/NBD`.
     pub name: String,
@@ -410,7 +412,7 @@ pub struct Method {
 }
 
 /// A fitted parameter.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Parameter {
     /// Its name or symbol.
     pub name: String,
@@ -421,7 +423,7 @@ pub struct Parameter {
 }
 
 /// Something to know, as a name and a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
     /// What it is: `Transactions`.
     pub name: String,

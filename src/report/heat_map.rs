@@ -86,7 +86,13 @@ impl HeatMap {
         let left = name + side + 12.0;
         let columns = self.columns.len().max(1) as f64;
         let width = ((room.width() - left) / columns).min(64.0);
-        let height = (width * 0.72).clamp(14.0, 30.0);
+        // A few rows may be high; many must not make the map longer than a screen or two.
+        let least = match self.rows.len() {
+            0..=12 => 26.0,
+            13..=26 => 20.0,
+            _ => 15.0,
+        };
+        let height = (width * 0.72).clamp(least, 30.0);
         Layout {
             name,
             left,
@@ -173,9 +179,11 @@ impl HeatMap {
                         .a("fill", &format!("url(#{id}-h)"))
                         .empty();
                 }
-                if let Some(text) = cell_text(cell.share, width, height) {
+                if let Some(text) =
+                    cell_text(cell.share, area.width, area.height, room.letter() - 1.0)
+                {
                     let place = (area.x + area.width / 2.0, baseline);
-                    svg::label(m, place, Anchor::Middle, "num", &text);
+                    svg::label(m, place, Anchor::Middle, "num cell-text", &text);
                 }
             });
         }
@@ -297,12 +305,13 @@ impl Chart for HeatMap {
 }
 
 /// The share as it fits into a cell, without the sign of percent; `None` where nothing fits.
-fn cell_text(share: f64, width: f64, height: f64) -> Option<String> {
-    if height < 17.0 || width < 25.0 {
-        return None;
-    }
-    let places = usize::from(width >= 38.0 && share < 0.9995);
-    Some(number::decimal(share * 100.0, places))
+///
+/// Decimals depend on the cell alone, so that all cells of a map have as many.
+fn cell_text(share: f64, width: f64, height: f64, letter: f64) -> Option<String> {
+    let fits = |text: &str| svg::text_width(text, letter) + 4.0 <= width;
+    let places = usize::from(fits("88.8") && share < 0.9995);
+    let text = number::decimal(share * 100.0, places);
+    (height > letter + 4.0 && fits(&text)).then_some(text)
 }
 
 #[cfg(test)]
@@ -320,9 +329,10 @@ mod tests {
 
     #[test]
     fn narrow_cells_stay_without_numbers() {
-        assert_eq!(cell_text(0.1234, 50.0, 26.0).as_deref(), Some("12.3"));
-        assert_eq!(cell_text(0.1234, 30.0, 26.0).as_deref(), Some("12"));
-        assert_eq!(cell_text(0.1234, 12.0, 26.0), None);
-        assert_eq!(cell_text(1.0, 50.0, 26.0).as_deref(), Some("100"));
+        assert_eq!(cell_text(0.1234, 50.0, 26.0, 12.0).as_deref(), Some("12.3"));
+        assert_eq!(cell_text(0.1234, 26.0, 26.0, 12.0).as_deref(), Some("12"));
+        assert_eq!(cell_text(0.1234, 12.0, 26.0, 12.0), None);
+        assert_eq!(cell_text(0.1234, 50.0, 12.0, 12.0), None);
+        assert_eq!(cell_text(1.0, 50.0, 26.0, 12.0).as_deref(), Some("100"));
     }
 }

@@ -214,3 +214,78 @@ fn path(places: impl Iterator<Item = (f64, f64)>) -> String {
     }
     d
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart() -> LineChart {
+        LineChart {
+            x_title: "Weeks".to_owned(),
+            y_title: "Purchases".to_owned(),
+            percent: false,
+            lines: vec![
+                Line {
+                    name: "Actual",
+                    class: "s-actual",
+                    points: vec![(0.0, 0.0), (5.0, 50.0), (10.0, 100.0)],
+                },
+                Line {
+                    name: "Model",
+                    class: "s-model",
+                    points: vec![(0.0, 0.0), (10.0, 98.0)],
+                },
+            ],
+            mark: Some(Mark {
+                at: 5.0,
+                before: "calibration",
+                after: "hold-out",
+            }),
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_line_runs_from_corner_to_corner() {
+        let chart = chart();
+        let plot = chart.frame(Room::Wide).plot;
+        let (left, right) = (plot.x, plot.x + plot.width);
+        let mut m = Markup::new();
+        chart.draw(&mut m, Room::Wide, "t");
+        // The plot is 44 to 334 high and the axis goes to 100.
+        let path = format!(
+            "d=\"M{} 334L{} 189L{} 44\" class=\"line s-actual\"",
+            markup::coordinate(left),
+            markup::coordinate((left + right) / 2.0),
+            markup::coordinate(right),
+        );
+        let drawn = m.into_string();
+        assert!(drawn.contains(&path), "{path} not in {drawn}");
+        assert!(right < 760.0 - svg::text_width("Actual", 13.0));
+    }
+
+    #[test]
+    fn names_at_the_ends_do_not_overlap() {
+        let chart = chart();
+        let mut m = Markup::new();
+        chart.draw_names(&mut m, &chart.frame(Room::Wide));
+        let drawn = m.into_string();
+        let heights: Vec<f64> = drawn
+            .split(" y=\"")
+            .skip(1)
+            .map(|part| part.split_once('"').unwrap().0.parse().unwrap())
+            .collect();
+        assert!(heights[1] - heights[0] >= 16.0, "{drawn}");
+    }
+
+    #[test]
+    fn a_lone_point_is_drawn() {
+        let mut chart = chart();
+        for line in &mut chart.lines {
+            line.points = vec![(0.0, 0.0)];
+        }
+        let mut m = Markup::new();
+        chart.draw(&mut m, Room::Narrow, "t");
+        assert!(!m.into_string().contains("NaN"));
+    }
+}

@@ -39,6 +39,11 @@ impl Markup {
         self.out.push_str(text);
     }
 
+    /// Adds markup that was written apart.
+    pub(super) fn append(&mut self, other: &Markup) {
+        self.out.push_str(&other.out);
+    }
+
     pub(super) fn into_string(self) -> String {
         self.out
     }

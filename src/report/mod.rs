@@ -24,7 +24,8 @@
 //!
 //! The report computes nothing but sums, shares and sentences. [`ReportData`] is plain data: fill it from this
 //! crate's models or from your own, and leave out with a reason what you do not have ([`Section`]).
-//! [`RetentionReport::new`] checks every number once, so that no page ever shows `NaN`; the error names the
+//! The data are serde types, so another
+//! program can supply them. [`RetentionReport::new`] checks every number once, so that no page ever shows `NaN`; the error names the
 //! field. Nothing reads a clock: the day as of which the page speaks is in the data, and the same data give the
 //! same bytes.
 //!

@@ -43,6 +43,9 @@ pub(super) fn page(title: &str, body: impl FnOnce(&mut Markup)) -> String {
 
 /// Writes the list of contents.
 pub(super) fn contents(m: &mut Markup, places: &[Place]) {
+    if places.is_empty() {
+        return;
+    }
     m.el("nav").a("aria-label", "Contents").with(|m| {
         m.el("ol").with(|m| {
             for place in places {
@@ -98,6 +101,7 @@ pub(super) fn left_out(m: &mut Markup, place: Place, why: &str) {
     let heading = format!("{}-heading", place.id);
     m.el("section")
         .a("id", place.id)
+        .a("class", "absent")
         .a("aria-labelledby", &heading)
         .with(|m| {
             m.el("div").a("class", "intro").with(|m| {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::check;
 use super::data::ReportData;
 use super::markup::Markup;
-use super::page;
+use super::page::{self, Place};
 use super::section::{
     alive, cohorts, frequency, headlines, methods, repeat, save, segments, tracking, value,
 };
@@ -53,24 +53,13 @@ impl RetentionReport {
         let data = &self.data;
         page::page(&format!("{}: customer retention", data.title), |m| {
             self.write_header(m);
-            let places = [
-                cohorts::PLACE,
-                repeat::PLACE,
-                tracking::PLACE,
-                tracking::HOLDOUT,
-                frequency::PLACE,
-                alive::PLACE,
-                value::PLACE,
-                segments::PLACE,
-                segments::STAGES,
-                save::PLACE,
-            ];
-            let methods = (!data.methods.is_empty()).then_some(methods::PLACE);
-            let all: Vec<_> = places.into_iter().chain(methods).collect();
-            page::contents(m, &all);
+            // The sections come first: the list of contents names only those that are there.
+            let mut sections = Markup::new();
+            let places = self.write_sections(&mut sections);
+            page::contents(m, &places);
             m.el("main")
                 .a("id", "content")
-                .with(|m| self.write_sections(m));
+                .with(|m| m.append(&sections));
             methods::write_provenance(m, data);
         })
     }
@@ -98,20 +87,23 @@ impl RetentionReport {
         });
     }
 
-    fn write_sections(&self, m: &mut Markup) {
+    fn write_sections(&self, m: &mut Markup) -> Vec<Place> {
         let data = &self.data;
-        cohorts::write(m, &data.cohorts);
-        repeat::write(m, &data.repeat_curve);
-        tracking::write(m, &data.tracking);
-        tracking::write_holdout(m, &data.holdout);
-        frequency::write(m, &data.frequency_fit);
-        alive::write(m, &data.alive);
-        value::write(m, &data.deciles, &data.currency);
-        segments::write(m, &data.segments, &data.currency);
-        segments::write_stages(m, &data.stages);
-        save::write(m, &data.save, &data.currency);
-        if !data.methods.is_empty() {
-            methods::write(m, &data.methods);
-        }
+        [
+            cohorts::write(m, &data.cohorts),
+            repeat::write(m, &data.repeat_curve),
+            tracking::write(m, &data.tracking),
+            tracking::write_holdout(m, &data.holdout),
+            frequency::write(m, &data.frequency_fit),
+            alive::write(m, &data.alive),
+            value::write(m, &data.deciles, &data.currency),
+            segments::write(m, &data.segments, &data.currency),
+            segments::write_stages(m, &data.stages),
+            save::write(m, &data.save, &data.currency),
+            methods::write(m, &data.methods),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 }

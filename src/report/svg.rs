@@ -139,6 +139,7 @@ pub(super) fn text_width(text: &str, letter: f64) -> f64 {
             '.' | ',' | ' ' | '\'' | 'i' | 'l' | 'j' | 'f' | 't' | 'I' | '(' | ')' | '-' => 0.34,
             'm' | 'w' | 'M' | 'W' | '%' | '@' => 0.9,
             c if c.is_ascii_uppercase() => 0.7,
+            c if c.is_ascii_digit() => 0.64,
             c if c < '\u{1100}' => 0.58,
             _ => 1.05,
         })
@@ -172,6 +173,9 @@ pub(super) struct Key {
     pub(super) name: String,
 }
 
+/// The class of a key whose swatch is a piece of a line.
+pub(super) const LINE_KEY: &str = "b-line";
+
 /// Writes swatches with their meanings in a row from `x`; `y` is the baseline.
 pub(super) fn keys(m: &mut Markup, keys: &[Key], (mut x, y): (f64, f64), room: Room) {
     for key in keys {
@@ -181,9 +185,14 @@ pub(super) fn keys(m: &mut Markup, keys: &[Key], (mut x, y): (f64, f64), room: R
             width: 12.0,
             height: 12.0,
         };
-        rect(m, swatch, key.class, "");
-        label(m, (x + 18.0, y), Anchor::Start, "", &key.name);
-        x += 18.0 + text_width(&key.name, room.letter()) + 20.0;
+        if key.class == LINE_KEY {
+            line(m, (x - 2.0, y - 4.0), (x + 14.0, y - 4.0), "line s-model");
+        } else {
+            rect(m, swatch, key.class, "");
+        }
+        let name = fitted(&key.name, 0.3 * room.width(), room.letter()).unwrap_or_default();
+        label(m, (x + 18.0, y), Anchor::Start, "", &name);
+        x += 18.0 + text_width(&name, room.letter()) + 20.0;
     }
 }
 

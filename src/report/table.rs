@@ -60,7 +60,7 @@ impl Table {
     pub(super) fn write_folded(&self, m: &mut Markup) {
         m.el("details").with(|m| {
             m.el("summary").with(|m| {
-                m.text("The numbers");
+                m.text("Show the numbers");
                 m.el("span")
                     .a("class", "aloud")
                     .text(&format!(": {}", self.caption));

@@ -150,7 +150,9 @@ fn place_row(row: &[f64], room: Area, placed: &mut Vec<Area>) -> Area {
     let sum: f64 = row.iter().sum();
     let upright = room.width >= room.height;
     let side = if upright { room.height } else { room.width };
-    let depth = sum / side.max(f64::MIN_POSITIVE);
+    // Where tiny tiles follow huge ones, rounding has left them less room than their area.
+    let most = if upright { room.width } else { room.height };
+    let depth = (sum / side.max(f64::MIN_POSITIVE)).min(most);
     let mut along = 0.0;
     for area in row {
         let length = side * area / sum;

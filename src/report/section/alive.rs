@@ -14,7 +14,7 @@ pub(in crate::report) const PLACE: Place = Place {
 };
 
 /// Writes the section.
-pub(in crate::report) fn write(m: &mut Markup, section: &Section<AliveGrid>) {
+pub(in crate::report) fn write(m: &mut Markup, section: &Section<AliveGrid>) -> Option<Place> {
     let missing = |grid: &AliveGrid| {
         let some = grid
             .rows
@@ -36,7 +36,7 @@ pub(in crate::report) fn write(m: &mut Markup, section: &Section<AliveGrid>) {
         page::section(m, PLACE, true, &words, |m| {
             figure(m, PLACE.id, &words.finding, &heat_map(grid), &table(grid));
         });
-    });
+    })
 }
 
 /// What the same number of purchases means when they are long ago, and when they are not.
@@ -50,18 +50,31 @@ fn finding(grid: &AliveGrid) -> String {
         .iter()
         .zip(&row.probabilities)
         .filter_map(|(&recency, p)| Some((recency, (*p)?)));
-    let (Some(early), Some(late)) = (known.next(), known.last()) else {
+    let (Some(early), Some(late)) = (known.next(), known.next_back()) else {
         return String::new();
     };
-    let ago = |recency: f64| duration((grid.age - recency).max(0.0), grid.step);
+    let ago = |recency: f64| {
+        if recency >= grid.age {
+            "just now".to_owned()
+        } else {
+            duration(grid.age - recency, grid.step) + " ago"
+        }
+    };
+    let probability = |p: f64| {
+        if p > 0.0 && p < 0.001 {
+            "less than 0.1%".to_owned()
+        } else {
+            number::percent(p, 1)
+        }
+    };
     format!(
-        "A customer with {} repeat purchases, the latest {} ago, is still one with a probability of {}; if it was \
-         {} ago, with {}.",
+        "A customer with {} repeat purchases, the latest {}, is still one with a probability of {}; if it was {}, \
+         {}.",
         row.frequency,
         ago(late.0),
-        number::percent(late.1, 1),
+        probability(late.1),
         ago(early.0),
-        number::percent(early.1, 1)
+        probability(early.1)
     )
 }
 

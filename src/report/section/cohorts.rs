@@ -17,7 +17,7 @@ pub(in crate::report) const PLACE: Place = Place {
 const BANDS_MAX: usize = 36;
 
 /// Writes the section.
-pub(in crate::report) fn write(m: &mut Markup, section: &Section<CohortMatrix>) {
+pub(in crate::report) fn write(m: &mut Markup, section: &Section<CohortMatrix>) -> Option<Place> {
     let missing = |matrix: &CohortMatrix| {
         let cells = matrix.cohorts.iter().any(|cohort| !cohort.cells.is_empty());
         (!cells).then_some("There is no cohort in the data.")
@@ -28,7 +28,7 @@ pub(in crate::report) fn write(m: &mut Markup, section: &Section<CohortMatrix>) 
             finding: finding(matrix),
             how: how(matrix, &bands),
         };
-        page::section(m, PLACE, false, &words, |m| {
+        page::section(m, PLACE, true, &words, |m| {
             let chart = heat_map(&bands, matrix.step);
             let description = format!(
                 "{} rows of customers by the {step} of their first purchase; each cell is the share of them \
@@ -46,7 +46,7 @@ pub(in crate::report) fn write(m: &mut Markup, section: &Section<CohortMatrix>) 
                 &table(&bands, matrix.step),
             );
         });
-    });
+    })
 }
 
 /// A matrix small enough to read: neighbouring cohorts and periods are taken together where there are
@@ -365,12 +365,12 @@ mod tests {
 
     #[test]
     fn the_finding_counts_complete_cells_only() {
-        let mut matrix = matrix(4);
-        matrix.cohorts[0].cells[1].active = 50;
-        matrix.cohorts[2].cells[1].active = 100; // not over: does not count
+        let mut matrix = matrix(6);
+        matrix.cohorts[0].cells[1].active = 60;
+        matrix.cohorts[4].cells[1].active = 100; // not over: does not count
         assert_eq!(
             finding(&matrix),
-            "35 of 100 customers were active in the week after their first purchase, 20 of 100 in week 2."
+            "30 of 100 customers were active in the week after their first purchase, 20 of 100 in week 2."
         );
     }
 }

@@ -15,7 +15,7 @@ pub(in crate::report) const PLACE: Place = Place {
 };
 
 /// Writes the section.
-pub(in crate::report) fn write(m: &mut Markup, section: &Section<FrequencyFit>) {
+pub(in crate::report) fn write(m: &mut Markup, section: &Section<FrequencyFit>) -> Option<Place> {
     let missing = |fit: &FrequencyFit| {
         let none = fit.groups.iter().all(|group| group.actual == 0);
         none.then_some("There is no customer to count.")
@@ -75,7 +75,7 @@ pub(in crate::report) fn write(m: &mut Markup, section: &Section<FrequencyFit>) 
             };
             figure(m, PLACE.id, &words.finding, &chart, &table);
         });
-    });
+    })
 }
 
 /// The first group, and the group that the model misses by most.

@@ -17,7 +17,12 @@ pub(in crate::report) fn write(m: &mut Markup, headlines: &[Headline], currency:
                 .a("id", "headlines-heading")
                 .a("class", "aloud")
                 .text("Headline numbers");
-            m.el("dl").a("class", "tiles").with(|m| {
+            let columns = if headlines.len().is_multiple_of(4) {
+                "tiles four"
+            } else {
+                "tiles three"
+            };
+            m.el("dl").a("class", columns).with(|m| {
                 for headline in headlines {
                     m.el("div").with(|m| {
                         m.el("dt").text(&headline.label);

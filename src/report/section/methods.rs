@@ -11,8 +11,11 @@ pub(in crate::report) const PLACE: Place = Place {
     title: "How this was computed",
 };
 
-/// Writes the models.
-pub(in crate::report) fn write(m: &mut Markup, methods: &[Method]) {
+/// Writes the models, if there are any.
+pub(in crate::report) fn write(m: &mut Markup, methods: &[Method]) -> Option<Place> {
+    if methods.is_empty() {
+        return None;
+    }
     let words = Words {
         finding: String::new(),
         how: "Parameters are maximum-likelihood estimates unless a text says otherwise. A standard error tells how \
@@ -35,6 +38,7 @@ pub(in crate::report) fn write(m: &mut Markup, methods: &[Method]) {
             }
         });
     });
+    Some(PLACE)
 }
 
 fn parameters(method: &Method) -> Table {
@@ -110,7 +114,7 @@ mod tests {
     #[test]
     fn estimates_are_precise_at_any_size() {
         assert_eq!(precise(0.242_595), "0.2426");
-        assert_eq!(precise(-9582.429_207), "−9,582.4");
+        assert_eq!(precise(-9_582.4292), "−9,582.4");
         assert_eq!(precise(0.0), "0.0000");
         assert_eq!(precise(1.25e-7), "1.250e−7");
         assert_eq!(precise(2.5e12), "2.500e12");

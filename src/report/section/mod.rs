@@ -17,20 +17,27 @@ use super::page::{self, Place};
 use super::{number, svg, table::Table};
 
 /// Writes a section, or why it is not there: `missing` says what an empty one lacks.
+///
+/// Returns the section's place if it is there.
 fn shown<T>(
     m: &mut Markup,
     place: Place,
     section: &Section<T>,
     missing: impl FnOnce(&T) -> Option<&'static str>,
     body: impl FnOnce(&mut Markup, &T),
-) {
-    match section {
-        Section::LeftOut(why) => page::left_out(m, place, why),
+) -> Option<Place> {
+    let why = match section {
+        Section::LeftOut(why) => why.as_str(),
         Section::Shown(data) => match missing(data) {
-            Some(why) => page::left_out(m, place, why),
-            None => body(m, data),
+            Some(why) => why,
+            None => {
+                body(m, data);
+                return Some(place);
+            }
         },
-    }
+    };
+    page::left_out(m, place, why);
+    None
 }
 
 /// Writes a chart and the table behind it.

@@ -17,7 +17,7 @@ pub(in crate::report) const PLACE: Place = Place {
 const POINTS_MAX: usize = 160;
 
 /// Writes the section.
-pub(in crate::report) fn write(m: &mut Markup, section: &Section<RepeatCurve>) {
+pub(in crate::report) fn write(m: &mut Markup, section: &Section<RepeatCurve>) -> Option<Place> {
     let missing = |curve: &RepeatCurve| {
         curve
             .points
@@ -62,7 +62,7 @@ pub(in crate::report) fn write(m: &mut Markup, section: &Section<RepeatCurve>) {
             };
             figure(m, PLACE.id, &words.finding, &chart, &table);
         });
-    });
+    })
 }
 
 /// The first point at which half of those who ever came back had done so.

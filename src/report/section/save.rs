@@ -16,7 +16,11 @@ pub(in crate::report) const PLACE: Place = Place {
 const CUSTOMERS_MAX: usize = 100;
 
 /// Writes the section.
-pub(in crate::report) fn write(m: &mut Markup, section: &Section<SaveList>, currency: &Currency) {
+pub(in crate::report) fn write(
+    m: &mut Markup,
+    section: &Section<SaveList>,
+    currency: &Currency,
+) -> Option<Place> {
     let missing = |list: &SaveList| {
         list.customers
             .is_empty()
@@ -42,7 +46,7 @@ pub(in crate::report) fn write(m: &mut Markup, section: &Section<SaveList>, curr
             m.el("figure")
                 .with(|m| table(list, currency).write_as_cards(m));
         });
-    });
+    })
 }
 
 fn table(list: &SaveList, currency: &Currency) -> Table {
@@ -72,20 +76,25 @@ fn table(list: &SaveList, currency: &Currency) -> Table {
                     customer.segment.clone(),
                     number::percent(customer.alive, 0),
                     number::decimal(customer.purchases, 1),
-                    number::round_money(customer.value, currency),
+                    amount(customer.value, currency),
                     customer.interval.map_or_else(
                         || "–".to_owned(),
                         |(low, high)| {
-                            format!(
-                                "{} to {}",
-                                number::round_money(low, currency),
-                                number::round_money(high, currency)
-                            )
+                            format!("{} to {}", amount(low, currency), amount(high, currency))
                         },
                     ),
                     customer.reason.clone(),
                 ]
             })
             .collect(),
+    }
+}
+
+/// An amount that leaves room for the others of its row.
+fn amount(value: f64, currency: &Currency) -> String {
+    if value.abs() < 1e6 {
+        number::round_money(value, currency)
+    } else {
+        number::short_money(value, 0, currency)
     }
 }

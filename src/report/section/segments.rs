@@ -19,7 +19,11 @@ pub(in crate::report) const STAGES: Place = Place {
 };
 
 /// Writes the segment map.
-pub(in crate::report) fn write(m: &mut Markup, section: &Section<SegmentMap>, currency: &Currency) {
+pub(in crate::report) fn write(
+    m: &mut Markup,
+    section: &Section<SegmentMap>,
+    currency: &Currency,
+) -> Option<Place> {
     let missing = |map: &SegmentMap| {
         let sized = map
             .segments
@@ -34,7 +38,7 @@ pub(in crate::report) fn write(m: &mut Markup, section: &Section<SegmentMap>, cu
         let words = Words {
             finding: finding(&segments, map.size),
             how: format!(
-                "The area of a tile is the {}; the deeper its colour, the more likely its customers will ever buy \
+                "The area of a tile is the {}; the stronger its colour, the more likely its customers will ever buy \
                  again.",
                 match map.size {
                     TileSize::Customers => "number of customers",
@@ -72,7 +76,7 @@ pub(in crate::report) fn write(m: &mut Markup, section: &Section<SegmentMap>, cu
                 &table(&segments, currency),
             );
         });
-    });
+    })
 }
 
 fn size(segment: &Segment, by: TileSize) -> f64 {
@@ -130,7 +134,10 @@ fn table(segments: &[&Segment], currency: &Currency) -> Table {
 }
 
 /// Writes the lifecycle stages.
-pub(in crate::report) fn write_stages(m: &mut Markup, section: &Section<Vec<Stage>>) {
+pub(in crate::report) fn write_stages(
+    m: &mut Markup,
+    section: &Section<Vec<Stage>>,
+) -> Option<Place> {
     let missing = |stages: &Vec<Stage>| {
         let none = stages.iter().all(|stage| stage.customers == 0);
         none.then_some("There is no customer in any stage.")
@@ -183,5 +190,5 @@ pub(in crate::report) fn write_stages(m: &mut Markup, section: &Section<Vec<Stag
             };
             figure(m, STAGES.id, &words.finding, &chart, &table);
         });
-    });
+    })
 }

@@ -23,7 +23,7 @@ pub(in crate::report) const HOLDOUT: Place = Place {
 const POINTS_MAX: usize = 160;
 
 /// Writes the tracking plot.
-pub(in crate::report) fn write(m: &mut Markup, section: &Section<Tracking>) {
+pub(in crate::report) fn write(m: &mut Markup, section: &Section<Tracking>) -> Option<Place> {
     let missing = |tracking: &Tracking| {
         tracking
             .points
@@ -95,7 +95,7 @@ pub(in crate::report) fn write(m: &mut Markup, section: &Section<Tracking>) {
             };
             figure(m, PLACE.id, &words.finding, &chart, &table);
         });
-    });
+    })
 }
 
 /// What happened after the calibration, or within it if nothing is known after it.
@@ -106,7 +106,7 @@ fn finding(tracking: &Tracking) -> String {
             .iter()
             .filter_map(|p| Some((p.at, p.actual? as f64, p.expected)))
     };
-    let Some((end, actual, expected)) = known().last() else {
+    let Some((end, actual, expected)) = known().next_back() else {
         return "What the model expects; nothing has been observed yet.".to_owned();
     };
     let seen = known()
@@ -134,7 +134,10 @@ fn finding(tracking: &Tracking) -> String {
 }
 
 /// Writes the hold-out purchases by frequency.
-pub(in crate::report) fn write_holdout(m: &mut Markup, section: &Section<HoldoutFit>) {
+pub(in crate::report) fn write_holdout(
+    m: &mut Markup,
+    section: &Section<HoldoutFit>,
+) -> Option<Place> {
     let missing = |fit: &HoldoutFit| {
         let none = fit.groups.iter().all(|group| group.customers == 0);
         none.then_some("There is no customer to predict.")
@@ -172,7 +175,7 @@ pub(in crate::report) fn write_holdout(m: &mut Markup, section: &Section<Holdout
             };
             figure(m, HOLDOUT.id, &words.finding, &chart, &holdout_table(fit));
         });
-    });
+    })
 }
 
 fn holdout_table(fit: &HoldoutFit) -> Table {

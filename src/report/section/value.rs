@@ -19,7 +19,7 @@ pub(in crate::report) fn write(
     m: &mut Markup,
     section: &Section<ValueDeciles>,
     currency: &Currency,
-) {
+) -> Option<Place> {
     let missing = |deciles: &ValueDeciles| {
         deciles
             .groups
@@ -41,7 +41,7 @@ pub(in crate::report) fn write(
             let table = table(deciles, shares.as_ref(), currency);
             figure(m, PLACE.id, &words.finding, &chart, &table);
         });
-    });
+    })
 }
 
 /// Each group's share of the whole value, and the share of it and all groups before it.
@@ -124,7 +124,7 @@ fn chart(deciles: &ValueDeciles, shares: Option<&Shares>, currency: &Currency) -
         None => deciles.groups.iter().map(|group| group.value).collect(),
     };
     GroupedBars {
-        x_title: "Customers by value, most valuable first".to_owned(),
+        x_title: "Groups of customers, most valuable first".to_owned(),
         y_title: if shares.is_some() {
             "Share of all value"
         } else {
