@@ -272,7 +272,11 @@ impl Chart for HeatMap {
                 .a("height", "6")
                 .a("patternUnits", "userSpaceOnUse")
                 .a("patternTransform", "rotate(45)")
-                .with(|m| svg::line(m, (0.0, 0.0), (0.0, 6.0), "hatch-line"));
+                .with(|m| {
+                    // A pattern does not inherit the shade of its cell: one of the two lines shows on any.
+                    svg::line(m, (1.0, 0.0), (1.0, 6.0), "hatch-dark");
+                    svg::line(m, (2.5, 0.0), (2.5, 6.0), "hatch-pale");
+                });
         });
         if layout.name > 0.0 {
             svg::label(

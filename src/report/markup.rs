@@ -98,7 +98,8 @@ pub(super) fn coordinate(value: f64) -> String {
 
 /// Appends `text` so that no character of it is read as markup.
 ///
-/// Characters that neither XML nor HTML can hold become U+FFFD.
+/// Characters that neither XML nor HTML can hold, and those that turn the direction of text, become
+/// U+FFFD.
 fn escape_into(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
@@ -109,6 +110,8 @@ fn escape_into(out: &mut String, text: &str) {
             '\'' => out.push_str("&#39;"),
             '\t' | '\n' => out.push(c),
             '\u{FFFE}' | '\u{FFFF}' => out.push('\u{FFFD}'),
+            // These turn the direction of everything after them, the page's own words included.
+            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => out.push('\u{FFFD}'),
             c if c.is_control() => out.push('\u{FFFD}'),
             c => out.push(c),
         }
@@ -125,13 +128,13 @@ mod tests {
         m.el("p").a("title", "\"a\" & 'b'").with(|m| {
             m.el("br").empty();
             m.el("b").text("<script>alert(1)</script>");
-            m.text("\u{0}\u{8}\u{85}\u{FFFF}é😀\n");
+            m.text("\u{0}\u{8}\u{85}\u{FFFF}\u{202E}é😀\n");
         });
         assert_eq!(
             m.into_string(),
             "<p title=\"&quot;a&quot; &amp; &#39;b&#39;\"><br/>\
              <b>&lt;script&gt;alert(1)&lt;/script&gt;</b>\
-             \u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}é😀\n</p>"
+             \u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}é😀\n</p>"
         );
     }
 

@@ -31,7 +31,7 @@
 //!
 //! What is too much for a page is taken together, and the page says so: beyond 36 cohorts or periods neighbours
 //! share a row or a column, lines keep about 160 points, and the first 100 customers are listed. A page on CDNOW is
-//! about 150 kB; its cost is that of writing it.
+//! about 170 kB; its cost is that of writing it.
 //!
 //! Where it comes from: the tracking and conditional-expectation plots are those by which Fader, Hardie and Lee
 //! ("Counting Your Customers the Easy Way", 2005, figures 2 and 3) judge the BG/NBD model; the tiles are a squarified

@@ -49,7 +49,8 @@ impl Table {
             .a("tabindex", "0")
             .with(|m| {
                 m.el("table").with(|m| {
-                    m.el("caption").text(&self.caption);
+                    // The inner element stays in view when the table scrolls.
+                    m.el("caption").with(|m| m.el("span").text(&self.caption));
                     self.write_head(m);
                     self.write_body(m);
                 });
@@ -155,7 +156,7 @@ mod tests {
         assert_eq!(
             m.into_string(),
             "<div class=\"scroll\" role=\"region\" aria-label=\"Stages\" tabindex=\"0\">\
-             <table><caption>Stages</caption><thead><tr><th scope=\"col\" class=\"word\">Stage</th>\
+             <table><caption><span>Stages</span></caption><thead><tr><th scope=\"col\" class=\"word\">Stage</th>\
              <th scope=\"col\" class=\"num\">Customers</th></tr></thead>\
              <tbody><tr><th scope=\"row\" class=\"word\">&lt;new&gt;</th>\
              <td class=\"num\">1,200</td></tr></tbody></table></div>"

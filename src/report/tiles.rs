@@ -229,6 +229,21 @@ mod tests {
         }
     }
 
+    /// Rounding left the two small ones no room, and a division by it threw them out of the drawing.
+    #[test]
+    fn specks_beside_a_giant_stay_inside() {
+        for area in squarify(&[751_837_128.886_173_1, 1.0, 0.001], WHOLE) {
+            assert!(
+                area.x >= 0.0 && area.x + area.width <= 600.0 + 1e-6,
+                "{area:?}"
+            );
+            assert!(
+                area.y >= 0.0 && area.y + area.height <= 400.0 + 1e-6,
+                "{area:?}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn tiles_fill_the_whole_in_proportion(

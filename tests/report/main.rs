@@ -349,7 +349,7 @@ fn data_never_become_markup() {
     let heading = elements(document.root(), "h1").next().unwrap();
     assert_eq!(
         text(heading),
-        "<script>alert('x')</script>\"&\u{FFFD}\u{202E}]]>-->"
+        "<script>alert('x')</script>\"&\u{FFFD}\u{FFFD}]]>-->"
     );
 }
 

@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn estimates_are_precise_at_any_size() {
         assert_eq!(precise(0.242_595), "0.2426");
-        assert_eq!(precise(-9_582.4292), "−9,582.4");
+        assert_eq!(precise(-1234.56), "−1,234.6");
         assert_eq!(precise(0.0), "0.0000");
         assert_eq!(precise(1.25e-7), "1.250e−7");
         assert_eq!(precise(2.5e12), "2.500e12");

@@ -71,7 +71,7 @@ fn table(list: &SaveList, currency: &Currency) -> Table {
             .take(CUSTOMERS_MAX)
             .map(|customer| {
                 vec![
-                    customer.customer.clone(),
+                    shortened(&customer.customer),
                     customer.stage.clone(),
                     customer.segment.clone(),
                     number::percent(customer.alive, 0),
@@ -90,11 +90,41 @@ fn table(list: &SaveList, currency: &Currency) -> Table {
     }
 }
 
+/// A key of at most 64 characters: a longer one would push the rest of the row out of sight.
+fn shortened(key: &str) -> String {
+    match key.char_indices().nth(64) {
+        Some((end, _)) => key.get(..end).unwrap_or(key).to_owned() + "…",
+        None => key.to_owned(),
+    }
+}
+
 /// An amount that leaves room for the others of its row.
 fn amount(value: f64, currency: &Currency) -> String {
     if value.abs() < 1e6 {
         number::round_money(value, currency)
     } else {
         number::short_money(value, 0, currency)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_cut_between_characters() {
+        assert_eq!(shortened("C-00111"), "C-00111");
+        assert_eq!(shortened(&"é".repeat(64)), "é".repeat(64));
+        assert_eq!(shortened(&"é".repeat(65)), "é".repeat(64) + "…");
+    }
+
+    #[test]
+    fn large_amounts_are_short() {
+        let dollars = Currency {
+            symbol: "$".to_owned(),
+            decimals: 2,
+        };
+        assert_eq!(amount(327.341, &dollars), "$327.34");
+        assert_eq!(amount(-2_500_000.0, &dollars), "−$2.5M");
     }
 }
