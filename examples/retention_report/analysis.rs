@@ -60,13 +60,22 @@ const REPEAT_WEEKS_MAX: i32 = 104;
 
 impl Analysis {
     pub fn new(shop: Shop, args: &Args) -> Result<Self, Box<dyn Error>> {
-        let Shop { name, source, log, keys, rejected, calibration_end } = shop;
+        let Shop {
+            name,
+            source,
+            log,
+            keys,
+            rejected,
+            calibration_end,
+        } = shop;
         let (Some(start), Some(end)) = (log.start(), log.end()) else {
             return Err("the log has no rows: there is nobody to report on".into());
         };
         let zone = args.zone.clone();
         let (first_day, last_day) = (zone.day(start), zone.day(end));
-        let day_after = zone.start_of_day(i64::from(last_day) + 1).unwrap_or(Timestamp::MAX);
+        let day_after = zone
+            .start_of_day(i64::from(last_day) + 1)
+            .unwrap_or(Timestamp::MAX);
         let (rows, decimals) = (log.len(), log.decimals());
 
         let options = PurchaseOptions {
@@ -81,12 +90,13 @@ impl Analysis {
             };
             ActivitySummary::collect(&Events::from(&log), period, &zone)
         })?;
-        let summary = step("Sorting purchases", || PurchaseSummary::collect(&log, &options))?;
+        let summary = step("Sorting purchases", || {
+            PurchaseSummary::collect(&log, &options)
+        })?;
         drop(log); // The summaries remember what is needed.
 
         let offsets = u32::try_from(activity.periods().len())?.max(1);
-        let cohorts =
-            CohortMatrix::calendar(&activity, &Measure::NPeriod { offsets }, day_after)?;
+        let cohorts = CohortMatrix::calendar(&activity, &Measure::NPeriod { offsets }, day_after)?;
         drop(activity);
 
         let calibration = step("Trying the models on a hold-out", || {
@@ -97,7 +107,9 @@ impl Analysis {
         let repeat = RepeatPurchases::new(&purchases, day_after);
         let weeks = ((last_day - first_day) / 7).clamp(1, REPEAT_WEEKS_MAX);
         let outlook = Outlook::new(&purchases, end, args);
-        let people = step("Telling segments and stages", || People::new(&purchases, end))?;
+        let people = step("Telling segments and stages", || {
+            People::new(&purchases, end)
+        })?;
         Ok(Self {
             repeat_rate: repeat.rate(),
             median_gap_days: repeat.median_gap_s().map(|seconds| seconds / DAY_S as f64),
@@ -127,9 +139,18 @@ impl Analysis {
         self.keys.key(customer).map_or("?", String::as_str)
     }
 
+    /// The end of the last day: everything is said as of then.
+    pub fn as_of(&self) -> Timestamp {
+        end_of(&self.zone, self.last_day)
+    }
+
     /// What was spent in all, in minor units.
     pub fn revenue_minor(&self) -> i128 {
-        self.purchases.iter().flatten().map(|purchase| i128::from(purchase.amount_minor)).sum()
+        self.purchases
+            .iter()
+            .flatten()
+            .map(|purchase| i128::from(purchase.amount_minor))
+            .sum()
     }
 
     /// What the peak of memory is made of.
@@ -147,6 +168,8 @@ impl Analysis {
 
 /// The last instant of a day.
 fn end_of(zone: &Zone, day: i32) -> Timestamp {
-    let next = zone.start_of_day(i64::from(day) + 1).unwrap_or(Timestamp::MAX);
+    let next = zone
+        .start_of_day(i64::from(day) + 1)
+        .unwrap_or(Timestamp::MAX);
     next.saturating_add_s(-1)
 }

@@ -122,5 +122,6 @@ impl Args {
 }
 
 fn read<T: FromStr<Err: std::fmt::Display>>(option: &str, text: &str) -> Result<T, String> {
-    text.parse().map_err(|error| format!("{option} {text}: {error}"))
+    text.parse()
+        .map_err(|error| format!("{option} {text}: {error}"))
 }

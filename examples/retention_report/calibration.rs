@@ -67,7 +67,11 @@ impl Calibration {
         let mut expected = vec![0.0; histories.len()];
         purchases.expected_purchases_batch(&histories, holdout_weeks, &mut expected)?;
         let mut classes = vec![Class::default(); LAST_CLASS as usize + 1];
-        let rows = histories.frequency().iter().zip(&holdout.purchases).zip(&expected);
+        let rows = histories
+            .frequency()
+            .iter()
+            .zip(&holdout.purchases)
+            .zip(&expected);
         for ((&frequency, &actual), &expected) in rows {
             if let Some(class) = classes.get_mut(frequency.min(LAST_CLASS) as usize) {
                 class.customers += 1;
@@ -82,7 +86,11 @@ impl Calibration {
             frequency_fit: forecast::frequency_fit(&purchases.model, &histories, LAST_CLASS),
             spend,
             holdout_weeks,
-            holdout_actual: holdout.purchases.iter().map(|&count| u64::from(count)).sum(),
+            holdout_actual: holdout
+                .purchases
+                .iter()
+                .map(|&count| u64::from(count))
+                .sum(),
             holdout_expected: expected.iter().sum(),
             classes,
             purchases,
@@ -97,13 +105,23 @@ fn track(
     model: &BgNbd,
     until: Timestamp,
 ) -> Result<Vec<Week>, tenure::Error> {
-    let start = histories.customer().iter().filter_map(|&customer| all.first(customer));
-    let start = start.map(|purchase| all.days(purchase.period)).fold(f64::INFINITY, f64::min);
+    let start = histories
+        .customer()
+        .iter()
+        .filter_map(|&customer| all.first(customer));
+    let start = start
+        .map(|purchase| all.days(purchase.period))
+        .fold(f64::INFINITY, f64::min);
     let week_of = |period: i64| ((all.days(period) - start) / TimeUnit::Week.days()) as usize;
     let last = all.period_of(until);
     let mut counts = vec![0_u64; week_of(last) + 1];
     for &customer in histories.customer() {
-        for purchase in all.of(customer).iter().skip(1).take_while(|p| p.period <= last) {
+        for purchase in all
+            .of(customer)
+            .iter()
+            .skip(1)
+            .take_while(|p| p.period <= last)
+        {
             if let Some(count) = counts.get_mut(week_of(purchase.period)) {
                 *count += 1;
             }
@@ -116,7 +134,11 @@ fn track(
         .zip(counts.into_iter().zip(expected))
         .map(|(week, (count, expected))| {
             actual += count;
-            Week { week, actual, expected: expected.cumulative }
+            Week {
+                week,
+                actual,
+                expected: expected.cumulative,
+            }
         })
         .collect())
 }

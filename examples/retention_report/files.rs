@@ -21,20 +21,45 @@ const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/lifetime"
 pub fn load(args: &Args) -> Result<Shop, Box<dyn Error>> {
     let cdnow = |file: &str, name: &str| {
         let path = PathBuf::from(SHIPPED).join(file);
-        let columns = Columns { amount: Some("sales"), ..Columns::new("cust", "date") };
+        let columns = Columns {
+            amount: Some("sales"),
+            ..Columns::new("cust", "date")
+        };
         read(&path, &columns, name, args)
     };
     let (mut shop, cut) = match &args.file {
-        None if args.full => (cdnow("cdnow_master_elog.csv", "CDNOW")?, Some((1997, 9, 30))),
-        None => (cdnow("cdnow_sample_elog.csv", "CDNOW, 1/10 sample")?, Some((1997, 9, 30))),
-        Some(OwnFile { path, customer, time, amount }) => {
-            let columns = Columns { amount: amount.as_deref(), ..Columns::new(customer, time) };
-            let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
+        None if args.full => (
+            cdnow("cdnow_master_elog.csv", "CDNOW")?,
+            Some((1997, 9, 30)),
+        ),
+        None => (
+            cdnow("cdnow_sample_elog.csv", "CDNOW, 1/10 sample")?,
+            Some((1997, 9, 30)),
+        ),
+        Some(OwnFile {
+            path,
+            customer,
+            time,
+            amount,
+        }) => {
+            let columns = Columns {
+                amount: amount.as_deref(),
+                ..Columns::new(customer, time)
+            };
+            let name = path
+                .file_stem()
+                .unwrap_or(path.as_os_str())
+                .to_string_lossy();
             (read(path, &columns, &name, args)?, None)
         }
     };
-    let cut = cut.map(|(year, month, day)| Timestamp::from_civil(year, month, day)).transpose()?;
-    shop.calibration_end = args.calibration_end.or(cut).or_else(|| two_thirds(&shop.log, args));
+    let cut = cut
+        .map(|(year, month, day)| Timestamp::from_civil(year, month, day))
+        .transpose()?;
+    shop.calibration_end = args
+        .calibration_end
+        .or(cut)
+        .or_else(|| two_thirds(&shop.log, args));
     Ok(shop)
 }
 
@@ -56,7 +81,10 @@ fn read(
     for error in loaded.rejected.errors().iter().take(5) {
         eprintln!("left out: {error}");
     }
-    let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let file = path
+        .file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy();
     Ok(Shop {
         name: name.to_owned(),
         source: format!("{} rows of {file}", loaded.facts.len()),
@@ -86,7 +114,10 @@ pub fn write(analysis: &Analysis, args: &Args) -> Result<(), Box<dyn Error>> {
     let mut summary = create("summary.json")?;
     serde_json::to_writer_pretty(&mut summary, &summarise(analysis))?;
     summary.flush()?;
-    println!("\nWritten to {}: report.html, customers.csv, summary.json", args.out.display());
+    println!(
+        "\nWritten to {}: report.html, customers.csv, summary.json",
+        args.out.display()
+    );
     Ok(())
 }
 
@@ -128,7 +159,8 @@ fn customers(analysis: &Analysis, out: impl Write) -> Result<(), Box<dyn Error>>
     for (row, (values, score)) in people.features.iter().zip(&people.scores).enumerate() {
         let interval = intervals.and_then(|intervals| intervals.of.get(row));
         let stages = people.stages.as_ref().ok();
-        let why = stages.and_then(|s| s.why(&analysis.purchases, values.customer, analysis.as_of()));
+        let why =
+            stages.and_then(|s| s.why(&analysis.purchases, values.customer, analysis.as_of()));
         out.write_record([
             analysis.key(values.customer),
             people.stage(row).map_or("", |stage| stage.name()),
@@ -144,8 +176,12 @@ fn customers(analysis: &Analysis, out: impl Write) -> Result<(), Box<dyn Error>>
             &number(outlook.map(|o| o.alive.as_slice()), row, 6),
             &number(outlook.map(|o| o.expected.as_slice()), row, 6),
             &number(value.map(|v| v.of.as_slice()), row, places),
-            &interval.map_or(String::new(), |interval| format!("{:.places$}", interval.lower)),
-            &interval.map_or(String::new(), |interval| format!("{:.places$}", interval.upper)),
+            &interval.map_or(String::new(), |interval| {
+                format!("{:.places$}", interval.lower)
+            }),
+            &interval.map_or(String::new(), |interval| {
+                format!("{:.places$}", interval.upper)
+            }),
             &analysis.horizon_months.to_string(),
             &as_of,
         ])?;
@@ -161,7 +197,9 @@ fn summarise(analysis: &Analysis) -> Json {
         json!({"name": row.name, "customers": row.customers, "orders": row.orders, "revenue": revenue})
     });
     let stages = page::stage_counts(analysis);
-    let stages = stages.iter().map(|(stage, count)| (stage.name().to_owned(), json!(count)));
+    let stages = stages
+        .iter()
+        .map(|(stage, count)| (stage.name().to_owned(), json!(count)));
     json!({
         "name": analysis.name,
         "source": analysis.source,
@@ -226,7 +264,10 @@ fn outlook(analysis: &Analysis) -> Json {
 
 fn fit(report: &FitReport) -> Json {
     let parameters = report.parameters.iter().map(|p| {
-        (p.name.to_string(), json!({"value": p.value, "standard_error": p.standard_error}))
+        (
+            p.name.to_string(),
+            json!({"value": p.value, "standard_error": p.standard_error}),
+        )
     });
     json!({
         "parameters": parameters.collect::<serde_json::Map<_, _>>(),
@@ -243,7 +284,10 @@ pub fn status(status: &FitStatus) -> String {
     match status {
         FitStatus::Interior => "maximum found".to_owned(),
         FitStatus::Boundary { drift } => {
-            let names: Vec<_> = drift.iter().map(|d| format!("{} → {:?}", d.parameter, d.limit)).collect();
+            let names: Vec<_> = drift
+                .iter()
+                .map(|d| format!("{} → {:?}", d.parameter, d.limit))
+                .collect();
             format!("no finite maximum: {}", names.join(", "))
         }
         FitStatus::Unfinished { slope } => format!("unfinished, slope {slope:.1e}"),

@@ -51,7 +51,10 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     terminal::print(&analysis);
     files::write(&analysis, args)?;
     if let Some(peak) = progress::peak_memory_mb() {
-        println!("\nPeak memory of this run: {peak} MB ({})", analysis.memory_note());
+        println!(
+            "\nPeak memory of this run: {peak} MB ({})",
+            analysis.memory_note()
+        );
     }
     Ok(())
 }

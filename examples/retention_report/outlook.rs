@@ -61,7 +61,13 @@ impl Outlook {
         let weeks = f64::from(args.horizon_months) * TimeUnit::Month.days() / TimeUnit::Week.days();
         fitted.expected_purchases_batch(&histories, weeks, &mut expected)?;
         let value = Value::new(&histories, &fitted, args).map_err(|error| error.to_string());
-        Ok(Self { histories, purchases: fitted, alive, expected, value })
+        Ok(Self {
+            histories,
+            purchases: fitted,
+            alive,
+            expected,
+            value,
+        })
     }
 }
 
@@ -79,7 +85,11 @@ impl Value {
         let intervals = step("Drawing intervals", || {
             Intervals::new(histories, purchases, &spend, (discount, horizon), args)
         });
-        Ok(Self { spend, of, intervals })
+        Ok(Self {
+            spend,
+            of,
+            intervals,
+        })
     }
 }
 
@@ -92,14 +102,19 @@ impl Intervals {
         args: &Args,
     ) -> Result<Self, String> {
         let distinct = histories.distinct();
-        let usual = if distinct.len() > MANY_DISTINCT { DRAWS_OF_MANY } else { DRAWS };
+        let usual = if distinct.len() > MANY_DISTINCT {
+            DRAWS_OF_MANY
+        } else {
+            DRAWS
+        };
         let draws = args.draws.unwrap_or(usual);
         if draws == 0 {
             return Err("not asked for (--draws 0)".to_owned());
         }
         let draw = || -> Result<Self, tenure::Error> {
             let purchases: Posterior<_> = purchases.posterior(&distinct, draws, args.seed)?;
-            let spend: Posterior<_> = spend.posterior(histories, draws, args.seed.wrapping_add(1))?;
+            let spend: Posterior<_> =
+                spend.posterior(histories, draws, args.seed.wrapping_add(1))?;
             let of = ValueIntervals {
                 purchases: &purchases,
                 spend: &spend,
@@ -113,7 +128,12 @@ impl Intervals {
                 (purchases.effective_sample_size(), purchases.proposals()),
                 (spend.effective_sample_size(), spend.proposals()),
             ];
-            Ok(Self { of, draws, seed: args.seed, effective })
+            Ok(Self {
+                of,
+                draws,
+                seed: args.seed,
+                effective,
+            })
         };
         draw().map_err(|error| error.to_string())
     }

@@ -2,8 +2,8 @@
 
 use tenure::event::Timestamp;
 use tenure::segment::{
-    Binning, Lifecycle, Multiples, Rfm, RfmConfig, RfmFeatures, RfmScore, RuleSet, SegmentId, SegmentTable,
-    Segmenter, Stage, Timeline,
+    Binning, Lifecycle, Multiples, Rfm, RfmConfig, RfmFeatures, RfmScore, RuleSet, SegmentId,
+    SegmentTable, Segmenter, Stage, Timeline,
 };
 use tenure::summary::Purchases;
 
@@ -33,13 +33,23 @@ impl People {
         let segments = rules.assign_all(&scores);
         let table = SegmentTable::new(&rules.names(), &segments, &features)?;
         let stages = Stages::new(purchases, as_of).map_err(|error| error.to_string());
-        Ok(Self { features, rfm, scores, rules, segments, table, stages })
+        Ok(Self {
+            features,
+            rfm,
+            scores,
+            rules,
+            segments,
+            table,
+            stages,
+        })
     }
 
     /// The name of a row's segment.
     pub fn segment(&self, row: usize) -> &str {
         let segment = self.segments.get(row).copied();
-        segment.and_then(|segment| self.rules.name(segment)).unwrap_or("?")
+        segment
+            .and_then(|segment| self.rules.name(segment))
+            .unwrap_or("?")
     }
 
     /// A row's stage, where stages are known.
@@ -52,7 +62,10 @@ impl Stages {
     fn new(purchases: &Purchases, as_of: Timestamp) -> Result<Self, tenure::Error> {
         let lifecycle = Lifecycle::from_rhythm(purchases, as_of, Multiples::default())?;
         let ids = lifecycle.over(purchases, as_of);
-        let of = ids.iter().filter_map(|(_, id)| Stage::ALL.get(id.index()).copied()).collect();
+        let of = ids
+            .iter()
+            .filter_map(|(_, id)| Stage::ALL.get(id.index()).copied())
+            .collect();
         Ok(Self { lifecycle, of })
     }
 

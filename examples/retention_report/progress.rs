@@ -44,7 +44,9 @@ pub fn step<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
 /// The most memory that this process held, where the system tells.
 pub fn peak_memory_mb() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
     Some(kib / 1024)
 }

@@ -13,8 +13,14 @@ use super::page::{stage_counts, to_save};
 const CUSTOMERS_SHOWN: usize = 5;
 
 pub fn print(analysis: &Analysis) {
-    let (first, last) = (Period::Day.label(analysis.first_day), Period::Day.label(analysis.last_day));
-    println!("{} · {} · {first} to {last}", analysis.name, analysis.source);
+    let (first, last) = (
+        Period::Day.label(analysis.first_day),
+        Period::Day.label(analysis.last_day),
+    );
+    println!(
+        "{} · {} · {first} to {last}",
+        analysis.name, analysis.source
+    );
     if analysis.rejected > 0 {
         println!("{} bad rows were left out", analysis.rejected);
     }
@@ -34,8 +40,16 @@ pub fn print(analysis: &Analysis) {
 fn overview(analysis: &Analysis) {
     let purchases = analysis.purchases.len();
     let rate = analysis.repeat_rate.rate().map_or("–".to_owned(), percent);
-    let gap = analysis.median_gap_days.map_or("–".to_owned(), |days| format!("{days:.0} days"));
-    let mut table = new_table(["customers", "purchases", "revenue", "repeat rate", "median gap"]);
+    let gap = analysis
+        .median_gap_days
+        .map_or("–".to_owned(), |days| format!("{days:.0} days"));
+    let mut table = new_table([
+        "customers",
+        "purchases",
+        "revenue",
+        "repeat rate",
+        "median gap",
+    ]);
     let revenue = analysis.revenue_minor() as f64 / analysis.decimals.minor_per_major() as f64;
     table.add_row([
         count(analysis.people.features.len() as u64),
@@ -49,9 +63,15 @@ fn overview(analysis: &Analysis) {
 
 fn tried(calibration: &Calibration) {
     let end = Period::Day.label(i32::try_from(calibration.end_day).unwrap_or(0));
-    println!("\nTried on a hold-out: fitted on {} customers up to {end}", calibration.customers);
+    println!(
+        "\nTried on a hold-out: fitted on {} customers up to {end}",
+        calibration.customers
+    );
     let spend = calibration.spend.as_ref().map(|spend| &spend.report);
-    fits([("BG/NBD", Ok(&calibration.purchases.report)), ("Gamma-Gamma", spend)]);
+    fits([
+        ("BG/NBD", Ok(&calibration.purchases.report)),
+        ("Gamma-Gamma", spend),
+    ]);
     let (actual, expected) = (calibration.holdout_actual, calibration.holdout_expected);
     let off = (expected / actual.max(1) as f64 - 1.0) * 100.0;
     println!(
@@ -61,7 +81,10 @@ fn tried(calibration: &Calibration) {
 }
 
 fn ahead(analysis: &Analysis, outlook: &Outlook) {
-    println!("\nFitted on everything, for the {} months ahead", analysis.horizon_months);
+    println!(
+        "\nFitted on everything, for the {} months ahead",
+        analysis.horizon_months
+    );
     let value = outlook.value.as_ref();
     fits([
         ("BG/NBD", Ok(&outlook.purchases.report)),
@@ -77,7 +100,12 @@ fn ahead(analysis: &Analysis, outlook: &Outlook) {
 }
 
 fn fits<'a>(models: [(&str, Result<&'a FitReport, &'a String>); 2]) {
-    let mut table = new_table(["model", "parameters (standard error)", "log-likelihood", "fit"]);
+    let mut table = new_table([
+        "model",
+        "parameters (standard error)",
+        "log-likelihood",
+        "fit",
+    ]);
     for (name, report) in models {
         let row = match report {
             Err(why) => [name.to_owned(), String::new(), String::new(), why.clone()],
@@ -91,7 +119,12 @@ fn fits<'a>(models: [(&str, Result<&'a FitReport, &'a String>); 2]) {
                     })
                     .collect();
                 let log_likelihood = format!("{:.6}", report.log_likelihood);
-                [name.to_owned(), parameters.join("  "), log_likelihood, status(&report.status)]
+                [
+                    name.to_owned(),
+                    parameters.join("  "),
+                    log_likelihood,
+                    status(&report.status),
+                ]
             }
         };
         table.add_row(row);
@@ -101,9 +134,20 @@ fn fits<'a>(models: [(&str, Result<&'a FitReport, &'a String>); 2]) {
 
 fn segments(analysis: &Analysis) {
     let mut table = new_table(["segment", "customers", "orders", "revenue"]);
-    for row in analysis.people.table.rows().iter().filter(|row| row.customers > 0) {
+    for row in analysis
+        .people
+        .table
+        .rows()
+        .iter()
+        .filter(|row| row.customers > 0)
+    {
         let revenue = analysis.decimals.to_major(row.revenue_minor);
-        table.add_row([row.name.clone(), count(row.customers), count(row.orders), money(analysis, revenue)]);
+        table.add_row([
+            row.name.clone(),
+            count(row.customers),
+            count(row.orders),
+            money(analysis, revenue),
+        ]);
     }
     println!("\n{table}");
     let stages: Vec<String> = stage_counts(analysis)
@@ -136,9 +180,13 @@ fn worth_saving(analysis: &Analysis) {
 
 fn new_table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    table
+        .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+        .set_header(header);
     for column in table.column_iter_mut().skip(1) {
-        let last_is_text = header.last().is_some_and(|name| matches!(*name, "fit" | "why"));
+        let last_is_text = header
+            .last()
+            .is_some_and(|name| matches!(*name, "fit" | "why"));
         if !last_is_text {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -148,7 +196,11 @@ fn new_table<const N: usize>(header: [&str; N]) -> Table {
 
 fn money(analysis: &Analysis, major: f64) -> String {
     let sign = if major < 0.0 { "-" } else { "" };
-    format!("{sign}{}{}", analysis.currency, count(major.abs().round() as u64))
+    format!(
+        "{sign}{}{}",
+        analysis.currency,
+        count(major.abs().round() as u64)
+    )
 }
 
 fn percent(share: f64) -> String {

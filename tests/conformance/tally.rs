@@ -63,7 +63,7 @@ impl Tally {
             return;
         };
         let error = (actual - expected).abs();
-        if !(error <= bound.max(ABSOLUTE_FLOOR)) {
+        if error.is_nan() || error > bound.max(ABSOLUTE_FLOOR) {
             self.failed
                 .push(format!("{place}: got {actual:e}, expected {expected:e}"));
         }
