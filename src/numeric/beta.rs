@@ -5,8 +5,8 @@
 //! one sign. Arguments are positive and finite.
 
 use super::gamma::{
-    ASYMPTOTIC, STIRLING, WHOLE_STEPS, horner, ln_gamma, ln_gamma_ratio, odd_divided_difference,
-    trigamma,
+    ASYMPTOTIC, STIRLING, WHOLE_STEPS, ln_gamma, ln_gamma_ratio, odd_divided_difference,
+    stirling_remainder, trigamma,
 };
 
 /// Both steps below this, a second difference of ln Γ is its second derivative between them.
@@ -94,9 +94,8 @@ fn second_difference(b: f64, a: f64, n: f64) -> f64 {
 }
 
 /// R(a) + R(b) − R(a + b) of Stirling's remainder R.
-fn stirling_excess(a: f64, b: f64) -> f64 {
-    let remainder = |z: f64| horner(&STIRLING, 1.0 / (z * z)) / z;
-    remainder(a) + (remainder(b) - remainder(a + b))
+pub(super) fn stirling_excess(a: f64, b: f64) -> f64 {
+    stirling_remainder(a) + (stirling_remainder(b) - stirling_remainder(a + b))
 }
 
 #[cfg(test)]

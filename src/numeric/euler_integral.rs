@@ -191,8 +191,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(128))]
-
         #[test]
         fn plain_weight_is_the_beta_function(p in parameter(), q in parameter()) {
             let weight = EulerIntegral::new(p, q, 0.0, 0.0);

@@ -148,6 +148,12 @@ pub(crate) fn trigamma_diff(a: f64, n: f64) -> f64 {
     -fall * (odd_divided_difference(&TRIGAMMA, p, q) + 0.5 * (p + q)) - lowered
 }
 
+/// ln Γ(z) less its leading terms (z − ½) ln z − z + ½ ln 2π, for z ≥ [`ASYMPTOTIC`].
+pub(super) fn stirling_remainder(z: f64) -> f64 {
+    let p = 1.0 / z;
+    p * horner(&STIRLING, p * p)
+}
+
 /// Stirling's remainder at a + n less that at a, for a ≥ [`ASYMPTOTIC`].
 fn stirling_difference(a: f64, n: f64) -> f64 {
     let (p, q) = (1.0 / a, 1.0 / (a + n));
@@ -174,7 +180,7 @@ fn ln_one_plus_quotient(n: f64, a: f64) -> f64 {
     }
 }
 
-pub(super) fn horner(coefficients: &[f64], x: f64) -> f64 {
+fn horner(coefficients: &[f64], x: f64) -> f64 {
     coefficients.iter().rev().fold(0.0, |sum, c| sum * x + c)
 }
 

@@ -155,8 +155,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(128))]
-
         #[test]
         fn series_and_integral_agree(
             a in parameter(), b in parameter(), more in parameter(), x in 1e-3f64..0.99,

@@ -13,6 +13,7 @@ pub(crate) mod beta;
 mod euler_integral;
 pub(crate) mod gamma;
 pub(crate) mod hypergeometric;
+pub(crate) mod incomplete;
 pub(crate) mod optimise;
 pub(crate) mod quadrature;
 pub(crate) mod reduce;

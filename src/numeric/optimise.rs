@@ -461,15 +461,21 @@ mod tests {
 
     #[test]
     fn rounding_of_the_value_does_not_stop_the_gradient() {
-        // The value resolves x to 1e-4 only: 1e9 + x² loses x² below 1e-7.
-        let high = |x: f64| (1e9 + (x - 0.3).powi(2), 2.0 * (x - 0.3), 2.0);
+        // Beside 1e9 the value loses x² below 1e-7, and the second start is closer than that.
+        let high = |x: f64| {
+            let off = x - 0.3;
+            let value = 1e9 + off.powi(2) + off.powi(4);
+            (value, 2.0 * off + 4.0 * off.powi(3), 2.0 + 12.0 * off * off)
+        };
         let limits = Limits {
             gradient: 1e-18,
             ..LIMITS
         };
-        let optimum = minimise(&[9.0], &limits, |x| separable(x, &[high])).unwrap();
-        assert_eq!(optimum.status, Status::Converged);
-        close(optimum.x[0], 0.3, 1e-9, 0.0);
+        for start in [9.0, 0.3001] {
+            let optimum = minimise(&[start], &limits, |x| separable(x, &[high])).unwrap();
+            assert_eq!(optimum.status, Status::Converged);
+            close(optimum.x[0], 0.3, 1e-9, 0.0);
+        }
     }
 
     #[test]
