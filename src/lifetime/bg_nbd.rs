@@ -8,11 +8,13 @@ use self::likelihood::Likelihood;
 use super::fit::{
     Drift, FitOptions, FitReport, FitStatus, Fitted, Format, Limit, Maximum, Problem, positive,
 };
+use super::posterior::{self, Parameters, Posterior};
 use super::{PurchaseDistribution, PurchaseModel, Schedule, check_places};
 use crate::error::{ConfigError, DataError, Error, FitError};
 use crate::numeric::before_dropout::expected_before_dropout;
 use crate::numeric::beta::ln_beta_ratio;
 use crate::numeric::gamma::ln_gamma_ratio;
+use crate::numeric::hypergeometric::ln_hyp2f1;
 use crate::summary::{DistinctHistories, Histories, History, Numbering};
 
 /// The BG/NBD model of Fader, Hardie and Lee (2005): the usual first choice.
@@ -126,11 +128,11 @@ impl BgNbd {
         let maximum = if data.repeats() == 0.0 {
             nobody_repeats(&data, mean_age)
         } else {
-            problem.maximise(options, |at| data.evaluate(&Self::from_parameters(*at)))?
+            problem.maximise(options, |at| data.evaluate(&Self::from_valid(*at)))?
         };
         let report = FitReport::new(NAMES, &maximum, customers, distinct);
         Ok(Fitted {
-            model: Self::from_parameters(maximum.parameters),
+            model: Self::from_valid(maximum.parameters),
             report,
         })
     }
@@ -203,8 +205,35 @@ impl BgNbd {
         Ok(())
     }
 
-    fn from_parameters([r, alpha, a, b]: [f64; 4]) -> Self {
+    fn from_valid([r, alpha, a, b]: [f64; 4]) -> Self {
         Self { r, alpha, a, b }
+    }
+}
+
+impl Fitted<BgNbd> {
+    /// Draws from the posterior of the parameters, given the histories that the model was fitted
+    /// to; see [`interval`](super::interval).
+    ///
+    /// # Errors
+    /// [`Error::Config`] for 0 draws; [`FitError::NotIdentified`] for a fit that ended on the
+    /// boundary, which has no covariance.
+    pub fn posterior(
+        &self,
+        histories: &DistinctHistories,
+        draws: u32,
+        seed: u64,
+    ) -> Result<Posterior<BgNbd>, Error> {
+        let data = Likelihood::new(histories);
+        posterior::draw(self, draws, seed, |model| data.value(model))
+    }
+}
+
+impl Parameters for BgNbd {
+    fn from_parameters(parameters: &[f64]) -> Option<Self> {
+        let &[r, alpha, a, b] = parameters else {
+            return None;
+        };
+        Self::new(r, alpha, a, b).ok()
     }
 }
 
@@ -253,8 +282,7 @@ impl PurchaseModel for BgNbd {
 impl PurchaseDistribution for BgNbd {
     /// Equation 8: either alive throughout, or left after the n-th purchase.
     fn purchase_probabilities(&self, t: f64, out: &mut [f64]) {
-        let counts = self.counts_without_dropout(t.max(0.0), out.len());
-        let mut at_least = self.beyond(t.max(0.0), &counts);
+        let (counts, mut at_least) = self.counts_without_dropout(t.max(0.0), out.len());
         for (n, (place, &count)) in out.iter_mut().zip(&counts).enumerate().rev() {
             at_least += count;
             let x = n as f64;
@@ -268,48 +296,26 @@ impl PurchaseDistribution for BgNbd {
 }
 
 impl BgNbd {
-    /// P(N = n) for n < `places`, N the purchases in a time t if nobody left: a negative binomial.
-    fn counts_without_dropout(&self, t: f64, places: usize) -> Vec<f64> {
+    /// P(N = n) for n < `places` and P(N ≥ `places`), N the purchases in a time t if nobody left: a
+    /// negative binomial count.
+    fn counts_without_dropout(&self, t: f64, places: usize) -> (Vec<f64>, f64) {
         let ln_z = t.ln() - (self.alpha + t).ln();
         let mut ln_count = -self.r * (t / self.alpha).ln_1p();
         let mut counts = Vec::with_capacity(places);
-        for n in 0..places {
+        let mut n = 0.0;
+        for _ in 0..places {
             counts.push(ln_count.exp());
-            ln_count += self.ln_growth(n as f64) + ln_z;
-        }
-        counts
-    }
-
-    /// P(N ≥ n) for n the number of `counts`: what they leave over, or where little is left
-    /// and the difference would lose its digits, the sum of what follows.
-    fn beyond(&self, t: f64, counts: &[f64]) -> f64 {
-        const LITTLE: f64 = 0.01;
-        let left = 1.0 - counts.iter().sum::<f64>();
-        let Some(&last) = counts.last() else {
-            return 1.0;
-        };
-        if left > LITTLE || last == 0.0 {
-            return left.max(0.0);
-        }
-        let z = t / (self.alpha + t);
-        let mut n = (counts.len() - 1) as f64;
-        let (mut term, mut sum) = (last, 0.0);
-        loop {
-            let ratio = self.ln_growth(n).exp() * z;
-            term *= ratio;
-            sum += term;
+            ln_count += ((self.r + n) / (n + 1.0)).ln() + ln_z;
             n += 1.0;
-            // The ratio tends to z from one side, so the rest is at most this geometric series.
-            let gap = 1.0 - ratio.max(z);
-            if gap <= 0.0 && n > 1e6 || term <= 1e-17 * sum * gap {
-                return sum;
-            }
         }
-    }
-
-    /// ln of P(N = n + 1) / P(N = n), without the factor z.
-    fn ln_growth(&self, n: f64) -> f64 {
-        ((self.r + n) / (n + 1.0)).ln()
+        if places == 0 || t == 0.0 {
+            return (counts, if places == 0 { 1.0 } else { 0.0 });
+        }
+        // Σ_{j ≥ n} P(N = j) = P(N = n) ₂F₁(1, r + n; n + 1; z): no difference from 1, which would lose
+        // the digits of a small tail.
+        let z = (t / (self.alpha + t)).min(1.0 - f64::EPSILON);
+        let beyond = (ln_count + ln_hyp2f1(1.0, self.r + n, n + 1.0, z)).exp();
+        (counts, beyond.min(1.0))
     }
 }
 
@@ -343,7 +349,7 @@ fn starts(data: &Likelihood, customers: f64) -> [[f64; 4]; 3] {
 fn nobody_repeats(data: &Likelihood, mean_age: f64) -> Maximum<4> {
     let parameters = [1e-9, mean_age, 1.0, 1.0];
     Maximum {
-        log_likelihood: data.value(&BgNbd::from_parameters(parameters)),
+        log_likelihood: data.value(&BgNbd::from_valid(parameters)),
         parameters,
         covariance: None,
         status: FitStatus::Boundary {

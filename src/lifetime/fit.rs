@@ -437,3 +437,133 @@ fn covariance(optimum: &Optimum, parameters: &[f64]) -> Option<DMatrix<f64>> {
     }
     Some(covariance)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::Error;
+    use crate::lifetime::{BgNbd, FitOptions, Fitted, GammaGamma};
+    use crate::summary::{Histories, HistoryColumns, TimeUnit};
+
+    fn histories() -> Histories {
+        let columns = HistoryColumns {
+            frequency: [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 6, 11].repeat(20),
+            recency: [
+                0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 9.0, 20.0, 33.0, 18.0, 10.0, 35.0, 32.0, 37.0,
+            ]
+            .repeat(20),
+            age: vec![38.0; 300],
+            ..HistoryColumns::default()
+        };
+        Histories::from_columns(TimeUnit::Week, columns).unwrap()
+    }
+
+    fn fit(options: &FitOptions) -> Result<Fitted<BgNbd>, Error> {
+        BgNbd::fit(&histories(), options)
+    }
+
+    #[test]
+    fn what_is_saved_is_what_is_loaded() {
+        let fitted = fit(&FitOptions::default()).unwrap();
+        let saved = serde_json::to_string(&fitted).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Fitted<BgNbd>>(&saved).unwrap(),
+            fitted
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_is_not_loaded() {
+        for (file, message) in [
+            (
+                r#"{"format":1,"r":-0.5,"alpha":4.0,"a":0.8,"b":2.4}"#,
+                "the setting `r` is -0.5; it must be a positive finite number",
+            ),
+            (
+                r#"{"format":2,"r":0.5,"alpha":4.0,"a":0.8,"b":2.4}"#,
+                "format version 2 is unknown; this version of the crate reads version 1",
+            ),
+            (
+                r#"{"format":1,"r":0.5,"alpha":4.0,"a":0.8,"b":2.4,"k":2}"#,
+                "unknown field `k`",
+            ),
+        ] {
+            let error = serde_json::from_str::<BgNbd>(file).unwrap_err().to_string();
+            assert!(error.starts_with(message), "{error}");
+        }
+        let spend = r#"{"format":1,"p":6.0,"q":3.7,"v":0.0}"#;
+        assert!(serde_json::from_str::<GammaGamma>(spend).is_err());
+    }
+
+    #[test]
+    fn options_out_of_range_are_named() {
+        let given = FitOptions::default;
+        for (options, setting) in [
+            (
+                FitOptions {
+                    max_iterations: 0,
+                    ..given()
+                },
+                "`max_iterations`",
+            ),
+            (
+                FitOptions {
+                    tolerance: 0.0,
+                    ..given()
+                },
+                "`tolerance`",
+            ),
+            (
+                FitOptions {
+                    penalty: f64::NAN,
+                    ..given()
+                },
+                "`penalty`",
+            ),
+            (
+                FitOptions {
+                    start: Some(vec![1.0, 2.0]),
+                    ..given()
+                },
+                "`start`",
+            ),
+            (
+                FitOptions {
+                    start: Some(vec![1.0, 2.0, -1.0, 1.0]),
+                    ..given()
+                },
+                "`start`",
+            ),
+        ] {
+            let error = fit(&options).unwrap_err();
+            assert!(matches!(error, Error::Config(_)), "{error}");
+            assert!(error.to_string().contains(setting), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_start_at_the_answer_takes_hardly_a_step() {
+        let first = fit(&FitOptions::default()).unwrap();
+        let values = first.report.parameters.iter().map(|e| e.value).collect();
+        let again = fit(&FitOptions {
+            start: Some(values),
+            ..FitOptions::default()
+        })
+        .unwrap();
+        assert!(again.report.iterations <= 1 && first.report.iterations > 2);
+        assert!((again.r() - first.r()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_penalty_draws_parameters_towards_one() {
+        let free = fit(&FitOptions::default()).unwrap();
+        let held = fit(&FitOptions {
+            penalty: 10.0,
+            ..FitOptions::default()
+        })
+        .unwrap();
+        assert!(held.a().ln().abs() < free.a().ln().abs());
+        assert!(held.report.log_likelihood < free.report.log_likelihood);
+        let recomputed = held.log_likelihood_of(&histories().distinct());
+        assert!((held.report.log_likelihood - recomputed).abs() < 1e-9);
+    }
+}

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SpendModel;
 use super::fit::{FitOptions, FitReport, Fitted, Format, Problem, positive};
+use super::posterior::{self, Parameters, Posterior};
 use crate::error::{ConfigError, Error, FitError};
 use crate::numeric::gamma::{digamma_diff, ln_gamma, ln_gamma_ratio, trigamma, trigamma_diff};
 use crate::numeric::optimise::Evaluation;
@@ -131,6 +132,33 @@ impl GammaGamma {
     /// The log-likelihood of all customers.
     pub fn log_likelihood_of(&self, histories: &Histories) -> f64 {
         Likelihood::new(histories).evaluate(self).value
+    }
+}
+
+impl Fitted<GammaGamma> {
+    /// Draws from the posterior of the parameters, given the histories that the model was fitted
+    /// to; see [`interval`](super::interval). Each draw costs two passes over the customers.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for 0 draws; [`FitError::NotIdentified`] for a fit that ended on the
+    /// boundary, which has no covariance.
+    pub fn posterior(
+        &self,
+        histories: &Histories,
+        draws: u32,
+        seed: u64,
+    ) -> Result<Posterior<GammaGamma>, Error> {
+        let data = Likelihood::new(histories);
+        posterior::draw(self, draws, seed, |model| data.evaluate(model).value)
+    }
+}
+
+impl Parameters for GammaGamma {
+    fn from_parameters(parameters: &[f64]) -> Option<Self> {
+        let &[p, q, v] = parameters else {
+            return None;
+        };
+        Self::new(p, q, v).ok()
     }
 }
 
@@ -337,5 +365,94 @@ impl From<GammaGamma> for Saved {
             q,
             v,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary::{HistoryColumns, TimeUnit};
+    use proptest::prelude::*;
+
+    fn data() -> Histories {
+        let columns = HistoryColumns {
+            frequency: vec![1, 2, 7, 10, 1, 3, 0, 2],
+            recency: vec![0.0; 8],
+            age: vec![1.0; 8],
+            mean_spend: vec![11.77, 22.35, 73.74, 35.33, 0.99, 299.63, 0.0, 0.0],
+            ..HistoryColumns::default()
+        };
+        Histories::from_columns(TimeUnit::Week, columns).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn derivatives_are_those_of_the_value(
+            logs in [-2.0..3.0f64, -2.0..3.0f64, -1.0..5.0f64],
+        ) {
+            const STEP: f64 = 1e-4;
+            let data = Likelihood::new(&data());
+            let at = |logs: [f64; 3]| {
+                let [p, q, v] = logs.map(f64::exp);
+                data.evaluate(&GammaGamma { p, q, v })
+            };
+            let here = at(logs);
+            for i in 0..3 {
+                let moved = |by: f64| {
+                    let mut logs = logs;
+                    logs[i] += by;
+                    at(logs)
+                };
+                let (up, down) = (moved(STEP), moved(-STEP));
+                let slope = (up.value - down.value) / (2.0 * STEP);
+                let scale = 1.0 + here.value.abs();
+                prop_assert!((here.gradient[i] - slope).abs() < 1e-6 * scale, "{i}: {slope}");
+                let slopes = (up.gradient - down.gradient) / (2.0 * STEP);
+                for j in 0..3 {
+                    let difference = (here.hessian[(i, j)] - slopes[j]).abs();
+                    prop_assert!(difference < 1e-6 * scale, "{i} {j}: {}", slopes[j]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn customers_without_spend_say_nothing() {
+        let model = GammaGamma::new(6.25, 3.74, 15.44).unwrap();
+        assert_eq!(Likelihood::new(&data()).customers.len(), 6);
+        let each: f64 = data().iter().map(|h| model.log_likelihood(&h)).sum();
+        let all = model.log_likelihood_of(&data());
+        assert!((each - all).abs() < 1e-12 * all.abs(), "{each} {all}");
+    }
+
+    #[test]
+    fn a_mean_that_does_not_exist_is_said_to_be_infinite() {
+        let model = GammaGamma::new(0.3, 0.5, 10.0).unwrap();
+        assert_eq!(model.population_mean(), None);
+        let new = History::new(0, 0.0, 1.0).unwrap();
+        assert_eq!(model.expected_spend(&new), f64::INFINITY);
+        let known = History::new(2, 1.0, 1.0)
+            .unwrap()
+            .with_mean_spend(20.0)
+            .unwrap();
+        // 0.3 (10 + 40) / (0.6 − 0.5)
+        assert!((model.expected_spend(&known) - 150.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_customer_is_too_few() {
+        let columns = HistoryColumns {
+            frequency: vec![1, 0],
+            recency: vec![0.5, 0.0],
+            age: vec![1.0, 1.0],
+            mean_spend: vec![5.0, 0.0],
+            ..HistoryColumns::default()
+        };
+        let histories = Histories::from_columns(TimeUnit::Week, columns).unwrap();
+        let error = GammaGamma::fit(&histories, &FitOptions::default()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "1 customers with a repeat purchase and a positive mean spend, but at least 2 are needed"
+        );
     }
 }

@@ -34,6 +34,7 @@
 //! | what will a purchase be worth | [`GammaGamma`] |
 //! | the two together, discounted | [`CustomerValue`] |
 //! | how many purchases will a cohort make, week by week | [`forecast`] |
+//! | how sure is that | [`interval`] |
 //! | a model of your own | implement [`PurchaseModel`] or [`SpendModel`], test it with [`laws`] |
 //!
 //! # What they assume
@@ -59,7 +60,9 @@ mod bg_nbd;
 mod fit;
 pub mod forecast;
 mod gamma_gamma;
+pub mod interval;
 pub mod laws;
+mod posterior;
 mod value;
 
 pub use bg_nbd::BgNbd;

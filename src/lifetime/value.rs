@@ -52,13 +52,7 @@ impl<'a> CustomerValue<'a> {
     /// # Errors
     /// [`ConfigError::OutOfRange`] for a margin outside of that.
     pub fn margin(mut self, margin: f64) -> Result<Self, ConfigError> {
-        if !(0.0..=1.0).contains(&margin) {
-            return Err(ConfigError::OutOfRange {
-                setting: "margin",
-                value: margin.to_string(),
-                expected: "a share from 0 to 1",
-            });
-        }
+        check_margin(margin)?;
         self.margin = margin;
         Ok(self)
     }
@@ -93,14 +87,30 @@ impl<'a> CustomerValue<'a> {
     }
 }
 
-fn finite(spend: f64) -> Result<f64, FitError> {
-    if spend.is_finite() {
-        return Ok(spend);
+pub(super) fn check_margin(margin: f64) -> Result<(), ConfigError> {
+    if (0.0..=1.0).contains(&margin) {
+        return Ok(());
     }
-    Err(FitError::NotIdentified {
+    Err(ConfigError::OutOfRange {
+        setting: "margin",
+        value: margin.to_string(),
+        expected: "a share from 0 to 1",
+    })
+}
+
+pub(super) fn infinite_spend() -> FitError {
+    FitError::NotIdentified {
         parameter: "the expected spend",
         reason: "the spend model's mean is infinite (Gamma-Gamma with q of at most 1)",
-    })
+    }
+}
+
+fn finite(spend: f64) -> Result<f64, FitError> {
+    if spend.is_finite() {
+        Ok(spend)
+    } else {
+        Err(infinite_spend())
+    }
 }
 
 /// A spend model for counting: every purchase is worth 1, so that the value is a discounted

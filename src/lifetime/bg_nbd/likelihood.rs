@@ -339,3 +339,64 @@ impl Sums {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary::{Histories, HistoryColumns, TimeUnit};
+    use proptest::prelude::*;
+
+    fn data() -> Likelihood {
+        let rows = [
+            (0, 0.0, 38.9, 3),
+            (0, 0.0, 27.0, 2),
+            (1, 1.7, 38.9, 1),
+            (1, 38.4, 38.9, 2),
+            (2, 30.4, 38.9, 1),
+            (2, 27.0, 27.0, 1),
+            (7, 29.4, 38.9, 1),
+            (40, 10.0, 30.0, 1),
+        ];
+        let mut columns = HistoryColumns::default();
+        for (x, recency, age, count) in rows {
+            for _ in 0..count {
+                columns.frequency.push(x);
+                columns.recency.push(recency);
+                columns.age.push(age);
+            }
+        }
+        let histories = Histories::from_columns(TimeUnit::Week, columns).unwrap();
+        Likelihood::new(&histories.distinct())
+    }
+
+    fn at(logs: &[f64; 4]) -> BgNbd {
+        BgNbd::from_valid(logs.map(f64::exp))
+    }
+
+    proptest! {
+        #[test]
+        fn derivatives_are_those_of_the_value(
+            logs in [-2.0..2.0f64, -1.0..4.0f64, -3.0..3.0f64, -3.0..3.0f64],
+        ) {
+            const STEP: f64 = 1e-4;
+            let data = data();
+            let here = data.evaluate(&at(&logs));
+            for i in 0..4 {
+                let moved = |by: f64| {
+                    let mut logs = logs;
+                    logs[i] += by;
+                    data.evaluate(&at(&logs))
+                };
+                let (up, down) = (moved(STEP), moved(-STEP));
+                let slope = (up.value - down.value) / (2.0 * STEP);
+                let scale = 1.0 + here.value.abs();
+                prop_assert!((here.gradient[i] - slope).abs() < 1e-6 * scale, "{i}: {slope}");
+                let slopes = (up.gradient - down.gradient) / (2.0 * STEP);
+                for j in 0..4 {
+                    let difference = (here.hessian[(i, j)] - slopes[j]).abs();
+                    prop_assert!(difference < 1e-6 * scale, "{i} {j}: {}", slopes[j]);
+                }
+            }
+        }
+    }
+}

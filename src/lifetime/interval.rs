@@ -1,0 +1,315 @@
+//! Intervals: how sure a fitted model is of its answers.
+//!
+//! Parameters estimated from few customers are uncertain, and every answer with them. A
+//! [`Posterior`] holds parameter sets that are all plausible given the data; the spread of an
+//! answer over them is its interval.
+//!
+//! ```
+//! use tenure::lifetime::{BgNbd, FitOptions, PurchaseModel};
+//! # use tenure::summary::{Histories, HistoryColumns, TimeUnit};
+//! # let histories = Histories::from_columns(TimeUnit::Week, HistoryColumns {
+//! #     frequency: [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 6, 11].repeat(20),
+//! #     recency: [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 9.0, 20.0, 33.0, 18.0, 10.0, 35.0, 32.0, 37.0].repeat(20),
+//! #     age: vec![38.0; 300],
+//! #     ..HistoryColumns::default()
+//! # })?;
+//! let fitted = BgNbd::fit(&histories, &FitOptions::default())?;
+//! let posterior = fitted.posterior(&histories.distinct(), 200, 1)?;
+//! let alive = posterior.intervals(&histories, 0.9, |model, histories, out| {
+//!     model.probability_alive_batch(histories, out)
+//! })?;
+//! let regular = alive[14];
+//! assert!(regular.lower < regular.mean && regular.mean < regular.upper);
+//! # Ok::<(), tenure::Error>(())
+//! ```
+//!
+//! # What an interval means
+//!
+//! An interval of level 0.9 holds the answer (an *expected* value, a probability) with
+//! probability 0.9, given the data, the model's form, and a prior that is flat in the logarithms of
+//! the parameters. It tells of uncertain parameters only. It is no prediction of what one
+//! customer will do: with a million customers the expected purchases of each are known almost
+//! exactly, while the purchases themselves stay as random as ever. And it does not know whether
+//! the model is the right one.
+//!
+//! # How it is made
+//!
+//! Parameter sets are proposed around the maximum of the likelihood, by a multivariate t
+//! distribution (8 degrees of freedom, so that the tails are covered) in the logarithms of the
+//! parameters, scaled by the inverse of the observed information: the Laplace approximation. Each
+//! is weighted by the exact likelihood over the proposal's density, and as many as were asked for
+//! are drawn by systematic resampling (Rubin 1988; Gelman et al., *Bayesian Data Analysis*, third
+//! edition, section 10.4). [`Posterior::effective_sample_size`] tells how well the proposals fitted.
+//!
+//! # What it costs
+//!
+//! Two evaluations of the likelihood for each draw, then one answer for each draw and distinct
+//! history. The draws depend on the seed alone.
+
+pub use super::posterior::Posterior;
+
+use super::{Discount, Horizon, PurchaseModel, SpendModel};
+use crate::error::{ConfigError, DataError, Error};
+use crate::summary::{DistinctHistories, Histories, HistoryColumns};
+
+/// The range of an answer over a posterior.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    /// The answer is below this with probability (1 − level) / 2.
+    pub lower: f64,
+    /// The mean over the posterior.
+    pub mean: f64,
+    /// The answer is above this with probability (1 − level) / 2.
+    pub upper: f64,
+}
+
+impl<M> Posterior<M> {
+    /// The interval of one answer: of a customer, or of a total.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] unless 0 < `level` < 1.
+    pub fn interval(
+        &self,
+        level: f64,
+        answer: impl Fn(&M) -> f64,
+    ) -> Result<Interval, ConfigError> {
+        let tail = tail(level)?;
+        let mut answers: Vec<f64> = self.draws().iter().map(answer).collect();
+        Ok(Interval::of(&mut answers, tail))
+    }
+
+    /// The interval of an answer for each row of the histories.
+    ///
+    /// `answer` is a batch method; it is asked about distinct histories (x, t_x, T) without spend,
+    /// so that a million customers cost what their distinct histories cost.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] unless 0 < `level` < 1; whatever error `answer` gives.
+    pub fn intervals(
+        &self,
+        histories: &Histories,
+        level: f64,
+        answer: impl Fn(&M, &Histories, &mut [f64]) -> Result<(), DataError>,
+    ) -> Result<Vec<Interval>, Error> {
+        let tail = tail(level)?;
+        let distinct = histories.distinct();
+        let mut of_distinct = Vec::with_capacity(distinct.len());
+        for_each_distinct(&distinct, self.draws(), answer, |_, answers| {
+            of_distinct.push(Interval::of(answers, tail));
+        })?;
+        let rows = distinct.of_row().iter();
+        Ok(rows
+            .filter_map(|&number| of_distinct.get(number as usize).copied())
+            .collect())
+    }
+}
+
+/// The interval of each customer's expected value, from the uncertainty of both models.
+///
+/// Likelihoods of purchases and of spend share no parameter, so their posteriors are independent,
+/// and draws are paired as they come.
+///
+/// ```
+/// use tenure::lifetime::interval::{Posterior, ValueIntervals};
+/// use tenure::lifetime::{BgNbd, Discount, FitOptions, GammaGamma, Horizon};
+/// # use tenure::summary::{Histories, HistoryColumns, TimeUnit};
+/// # let histories = Histories::from_columns(TimeUnit::Week, HistoryColumns {
+/// #     frequency: [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 6, 11].repeat(20),
+/// #     recency: [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 9.0, 20.0, 33.0, 18.0, 10.0, 35.0, 32.0, 37.0].repeat(20),
+/// #     age: vec![38.0; 300],
+/// #     mean_spend: vec![25.0; 300],
+/// #     ..HistoryColumns::default()
+/// # })?;
+/// let purchases = BgNbd::fit(&histories, &FitOptions::default())?;
+/// let intervals = ValueIntervals {
+///     purchases: &purchases.posterior(&histories.distinct(), 200, 1)?,
+///     spend: &Posterior::certain(GammaGamma::new(6.25, 3.74, 15.44)?),
+///     discount: Discount::annual(0.10)?,
+///     margin: 1.0,
+///     horizon: Horizon::months(12),
+///     level: 0.9,
+/// }
+/// .over(&histories)?;
+/// assert!(intervals[14].lower > 0.0 && intervals[14].lower < intervals[14].upper);
+/// # Ok::<(), tenure::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct ValueIntervals<'a, P, S> {
+    /// The purchase model's posterior.
+    pub purchases: &'a Posterior<P>,
+    /// The spend model's posterior.
+    pub spend: &'a Posterior<S>,
+    /// As in [`CustomerValue`](super::CustomerValue).
+    pub discount: Discount,
+    /// The share of the spend that is left as profit, from 0 to 1.
+    pub margin: f64,
+    /// How far ahead.
+    pub horizon: Horizon,
+    /// The probability that the interval holds, such as 0.9.
+    pub level: f64,
+}
+
+impl<P: PurchaseModel, S: SpendModel> ValueIntervals<'_, P, S> {
+    /// The interval for each row of the histories.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a level, margin or horizon out of range; [`Error::Fit`] when the
+    /// mean spend is infinite under some draw.
+    pub fn over(&self, histories: &Histories) -> Result<Vec<Interval>, Error> {
+        let tail = tail(self.level)?;
+        let schedule = self.horizon.schedule(histories.unit(), self.discount)?;
+        super::value::check_margin(self.margin)?;
+        let distinct = histories.distinct();
+        let rows = RowsByDistinct::new(&distinct);
+        let pairs = self.purchases.draws().len().max(self.spend.draws().len());
+        let mut values = Vec::with_capacity(pairs);
+        let mut intervals = vec![Interval::NOTHING; histories.len()];
+        let mut infinite = false;
+        for_each_distinct(
+            &distinct,
+            self.purchases.draws(),
+            |model, part, out| model.scheduled_purchases_batch(part, &schedule, out),
+            |number, purchases| {
+                let mut last: Option<(f64, Interval)> = None;
+                for &row in rows.of(number) {
+                    let Some(history) = histories.get(row as usize) else {
+                        continue;
+                    };
+                    let interval = match last {
+                        // Without a repeat purchase all rows of one history have the same spend.
+                        Some((spend, known)) if spend == history.mean_spend => known,
+                        _ => {
+                            let spends = self.spend.draws().iter().cycle();
+                            let paired = purchases.iter().cycle().zip(spends).take(pairs);
+                            values.clear();
+                            values.extend(paired.map(|(purchases, model)| {
+                                self.margin * purchases * model.expected_spend(&history)
+                            }));
+                            infinite |= values.iter().any(|value| !value.is_finite());
+                            Interval::of(&mut values, tail)
+                        }
+                    };
+                    last = Some((history.mean_spend, interval));
+                    if let Some(place) = intervals.get_mut(row as usize) {
+                        *place = interval;
+                    }
+                }
+            },
+        )?;
+        if infinite {
+            return Err(super::value::infinite_spend().into());
+        }
+        Ok(intervals)
+    }
+}
+
+/// Hands each distinct history its answers under all draws, in order.
+fn for_each_distinct<M>(
+    distinct: &DistinctHistories,
+    draws: &[M],
+    answer: impl Fn(&M, &Histories, &mut [f64]) -> Result<(), DataError>,
+    mut with: impl FnMut(usize, &mut [f64]),
+) -> Result<(), DataError> {
+    // Some hundred histories at a time: enough to share what their neighbours in order have in
+    // common, few enough that the table of their answers stays in the cache.
+    const TOGETHER: usize = 256;
+    let mut number = 0;
+    while number < distinct.len() {
+        let part = part(distinct, number, TOGETHER);
+        let mut of_draw = vec![0.0; part.len()];
+        let mut table = vec![0.0; part.len() * draws.len()];
+        for (i, model) in draws.iter().enumerate() {
+            answer(model, &part, &mut of_draw)?;
+            for (answers, answer) in table.chunks_exact_mut(draws.len()).zip(&of_draw) {
+                answers[i] = *answer;
+            }
+        }
+        for answers in table.chunks_exact_mut(draws.len()) {
+            with(number, answers);
+            number += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Some of the distinct histories as histories.
+fn part(distinct: &DistinctHistories, from: usize, most: usize) -> Histories {
+    let mut columns = HistoryColumns::default();
+    for (customer, (history, _)) in (0..).zip(distinct.iter().skip(from).take(most)) {
+        columns.customer.push(customer);
+        columns.frequency.push(history.frequency);
+        columns.recency.push(history.recency);
+        columns.age.push(history.age);
+        columns.log_gaps.push(0.0);
+        columns.mean_spend.push(0.0);
+    }
+    Histories::from_valid_columns(distinct.unit(), columns)
+}
+
+/// The rows of each distinct history.
+struct RowsByDistinct {
+    rows: Vec<u32>,
+    ends: Vec<usize>,
+}
+
+impl RowsByDistinct {
+    fn new(distinct: &DistinctHistories) -> Self {
+        let mut ends: Vec<usize> = distinct
+            .count()
+            .iter()
+            .scan(0, |start, &count| {
+                let here = *start;
+                *start += count as usize;
+                Some(here)
+            })
+            .collect();
+        let mut rows = vec![0; distinct.customers()];
+        for (row, &number) in (0..).zip(distinct.of_row()) {
+            let end = &mut ends[number as usize];
+            rows[*end] = row;
+            *end += 1;
+        }
+        Self { rows, ends }
+    }
+
+    fn of(&self, number: usize) -> &[u32] {
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.rows[start..self.ends[number]]
+    }
+}
+
+impl Interval {
+    const NOTHING: Self = Self {
+        lower: 0.0,
+        mean: 0.0,
+        upper: 0.0,
+    };
+
+    /// From draws, of which there is at least one; their order is lost.
+    fn of(draws: &mut [f64], tail: f64) -> Self {
+        Self {
+            mean: draws.iter().sum::<f64>() / draws.len() as f64,
+            lower: quantile(draws, tail),
+            upper: quantile(draws, 1.0 - tail),
+        }
+    }
+}
+
+/// The quantile by linear interpolation between order statistics (Hyndman and Fan's type 7).
+fn quantile(draws: &mut [f64], share: f64) -> f64 {
+    let place = share * (draws.len() - 1) as f64;
+    let (_, &mut low, above) = draws.select_nth_unstable_by(place as usize, f64::total_cmp);
+    let next = above.iter().copied().min_by(f64::total_cmp).unwrap_or(low);
+    low + place.fract() * (next - low)
+}
+
+fn tail(level: f64) -> Result<f64, ConfigError> {
+    if level > 0.0 && level < 1.0 {
+        return Ok(0.5 * (1.0 - level));
+    }
+    Err(ConfigError::OutOfRange {
+        setting: "level",
+        value: level.to_string(),
+        expected: "a probability between 0 and 1, such as 0.9",
+    })
+}
