@@ -28,6 +28,12 @@ fn rows(path: PathBuf) -> Vec<HashMap<String, String>> {
     reader.deserialize().map(Result::unwrap).collect()
 }
 
+/// Some files write an amount as the nearest binary number: 118.22999999999999.
+fn cents(text: &str) -> i64 {
+    let nearest = || (text.parse::<f64>().unwrap() * 100.0).round() as i64;
+    Decimals::TWO.parse(text).unwrap_or_else(nearest)
+}
+
 struct Case {
     name: &'static str,
     expected: &'static str,
@@ -40,9 +46,7 @@ struct Case {
 fn purchases(case: &Case, path: PathBuf) -> (Purchases, Ids<String>) {
     let log = rows(path).into_iter().map(|mut row| {
         let [customer, time] = case.columns.map(|column| row.remove(column).unwrap());
-        let amount = case
-            .amount
-            .map_or(0, |column| Decimals::TWO.parse(&row[column]).unwrap());
+        let amount = case.amount.map_or(0, |column| cents(&row[column]));
         (customer, time.parse().unwrap(), amount)
     });
     let (log, customers) = Transactions::from_rows(Decimals::TWO, log).unwrap();
