@@ -6,7 +6,8 @@ use tenure::report::{
     AliveGrid, AliveRow, Cohort, CohortCell, CohortMatrix, Currency, CustomerToSave, Fact, Figure,
     FrequencyFit, FrequencyGroup, Headline, HoldoutFit, HoldoutGroup, Method, Parameter,
     RepeatCurve, RepeatPoint, ReportData, SaveList, Section, Segment, SegmentMap,
-    Stage as ShownStage, Step, TileSize, Tracking, TrackingPoint, ValueDeciles, ValueGroup,
+    Stage as ShownStage, Step, TileColour, TileSize, Tracking, TrackingPoint, ValueDeciles,
+    ValueGroup,
 };
 use tenure::retention::Cell;
 use tenure::segment::{Lifecycle, LifecycleRule, Stage};
@@ -89,24 +90,27 @@ fn summary(analysis: &Analysis) -> String {
     let Ok(outlook) = &analysis.outlook else {
         return String::new();
     };
-    let customers = outlook.histories.len() as f64;
-    let alive: f64 = outlook.alive.iter().sum();
-    let share = alive / customers.max(1.0) * 100.0;
-    let mut text = format!("About {share:.0} in 100 customers are expected to be still there.");
-    if let Ok(value) = &outlook.value {
-        let risky: f64 = at_risk_rows(analysis)
-            .filter_map(|row| value.of.get(row))
-            .sum();
-        let total: f64 = value.of.iter().sum();
-        if total > 0.0 {
-            let months = analysis.horizon_months;
-            let part = risky / total * 100.0;
-            text += &format!(
-                " Of the value expected over the next {months} months, {part:.0}% is with customers who are silent for unusually long."
-            );
-        }
+    let Ok(value) = &outlook.value else {
+        return String::new();
+    };
+    let mut values = value.of.clone();
+    values.sort_by(|a, b| b.total_cmp(a));
+    let total: f64 = values.iter().sum();
+    if total <= 0.0 {
+        return String::new();
     }
-    text
+    let top = values.len().div_ceil(DECILES);
+    let top: f64 = values.iter().take(top).sum();
+    let risky: f64 = at_risk_rows(analysis)
+        .filter_map(|row| value.of.get(row))
+        .sum();
+    format!(
+        "One customer in ten holds {:.0}% of the value expected over the next {} months; {:.0}% of it is with customers who are \
+         silent for longer than is usual for them.",
+        top / total * 100.0,
+        analysis.horizon_months,
+        risky / total * 100.0,
+    )
 }
 
 fn headlines(analysis: &Analysis) -> Vec<Headline> {
@@ -258,7 +262,8 @@ fn class_name(frequency: u32) -> String {
 
 /// P(alive) of customers as old as the oldest.
 fn alive(outlook: &Outlook) -> AliveGrid {
-    let age = outlook.histories.age().iter().copied().fold(1.0, f64::max);
+    let oldest = outlook.histories.age().iter().copied().fold(1.0, f64::max);
+    let age = oldest.floor();
     let most = outlook
         .histories
         .frequency()
@@ -266,9 +271,11 @@ fn alive(outlook: &Outlook) -> AliveGrid {
         .copied()
         .max()
         .unwrap_or(0);
-    let recencies: Vec<f64> = (0..=ALIVE_RECENCIES)
-        .map(|i| age * f64::from(i) / f64::from(ALIVE_RECENCIES))
-        .collect();
+    let step = (age / f64::from(ALIVE_RECENCIES)).ceil();
+    let steps = (0..=ALIVE_RECENCIES)
+        .map(|i| step * f64::from(i))
+        .take_while(|&t| t < age);
+    let recencies: Vec<f64> = steps.chain([age]).collect();
     let rows = (0..=most.clamp(1, ALIVE_FREQUENCIES)).map(|frequency| AliveRow {
         frequency,
         probabilities: recencies
@@ -316,28 +323,36 @@ fn deciles(analysis: &Analysis, value: &Value) -> ValueDeciles {
 
 fn segments(analysis: &Analysis) -> SegmentMap {
     let people = &analysis.people;
-    let mut alive = vec![0.0; people.table.rows().len()];
-    if let Ok(outlook) = &analysis.outlook {
-        for (segment, probability) in people.segments.iter().zip(&outlook.alive) {
-            if let Some(sum) = alive.get_mut(segment.index()) {
-                *sum += probability;
+    let sums = |answers: Option<&[f64]>| {
+        let mut sums = vec![0.0; people.table.rows().len()];
+        for (segment, answer) in people.segments.iter().zip(answers.unwrap_or_default()) {
+            if let Some(sum) = sums.get_mut(segment.index()) {
+                *sum += answer;
             }
         }
-    }
-    let rows = people
-        .table
-        .rows()
-        .iter()
-        .zip(alive)
-        .filter(|(row, _)| row.customers > 0);
-    let segments = rows.map(|(row, alive)| Segment {
+        sums
+    };
+    let outlook = analysis.outlook.as_ref().ok();
+    let value = outlook.and_then(|outlook| outlook.value.as_ref().ok());
+    let alive = sums(outlook.map(|outlook| outlook.alive.as_slice()));
+    let worth = sums(value.map(|value| value.of.as_slice()));
+    let rows = people.table.rows().iter().zip(alive.into_iter().zip(worth));
+    let rows = rows.filter(|(row, _)| row.customers > 0);
+    let segments = rows.map(|(row, (alive, worth))| Segment {
         name: row.name.clone(),
         customers: row.customers,
         revenue: analysis.decimals.to_major(row.revenue_minor),
         alive: (alive / row.customers as f64).min(1.0),
+        value: worth / row.customers as f64,
     });
     SegmentMap {
         size: TileSize::Customers,
+        // P(alive) of one-time buyers is 1 under the BG/NBD: their value says more.
+        colour: if value.is_some() {
+            TileColour::Value
+        } else {
+            TileColour::Alive
+        },
         segments: segments.collect(),
     }
 }
@@ -449,7 +464,8 @@ fn save(analysis: &Analysis) -> SaveList {
 }
 
 fn methods(analysis: &Analysis) -> Vec<Method> {
-    let purchase = "How often customers buy and when they leave, each at a rate of their own: Fader, Hardie and Lee (2005).";
+    let purchase = "How often customers buy and when they leave, each at a rate of their own: Fader, Hardie and Lee (2005). A customer can \
+                    leave only after a repeat purchase: one-time buyers count as alive, with few purchases expected of them.";
     let spend = "What a purchase is worth, each customer around a mean of their own: Fader and Hardie (2013).";
     let mut methods = Vec::new();
     if let Ok(calibration) = &analysis.calibration {

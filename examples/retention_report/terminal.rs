@@ -90,9 +90,8 @@ fn ahead(analysis: &Analysis, outlook: &Outlook) {
         ("BG/NBD", Ok(&outlook.purchases.report)),
         ("Gamma-Gamma", value.map(|value| &value.spend.report)),
     ]);
-    let alive: f64 = outlook.alive.iter().sum();
     let expected: f64 = outlook.expected.iter().sum();
-    print!("{alive:.0} customers expected alive, {expected:.0} purchases expected");
+    print!("{expected:.0} purchases expected");
     match value {
         Ok(value) => println!(", worth {}", money(analysis, value.of.iter().sum())),
         Err(why) => println!("; no value: {why}"),

@@ -184,6 +184,7 @@ fn segments(map: &SegmentMap) -> Result<(), DataError> {
         count(segment.customers, || field("customers"))?;
         any(segment.revenue, || field("revenue"))?;
         share(segment.alive, || field("alive"))?;
+        not_negative(segment.value, || field("value"))?;
     }
     Ok(())
 }

@@ -329,6 +329,8 @@ pub struct ValueGroup {
 pub struct SegmentMap {
     /// What the size of a tile shows.
     pub size: TileSize,
+    /// What the colour of a tile shows.
+    pub colour: TileColour,
     /// The segments, in any order.
     pub segments: Vec<Segment>,
 }
@@ -342,6 +344,18 @@ pub enum TileSize {
     Revenue,
 }
 
+/// What the colour of a tile shows.
+///
+/// Choose [`Value`](TileColour::Value) with models that hold every one-time buyer for alive, as the BG/NBD does: their
+/// P(alive) of 1 says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TileColour {
+    /// Mean P(alive), from 0 to 1.
+    Alive,
+    /// What a customer is expected to be worth, from 0 to the most of all segments.
+    Value,
+}
+
 /// A segment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Segment {
@@ -351,8 +365,10 @@ pub struct Segment {
     pub customers: u64,
     /// What they have paid so far, in major units.
     pub revenue: f64,
-    /// Their mean P(alive): the colour of the tile.
+    /// Mean P(alive) of its customers.
     pub alive: f64,
+    /// What one of its customers is expected to be worth on average, in major units; at least 0.
+    pub value: f64,
 }
 
 /// A lifecycle stage.

@@ -57,6 +57,6 @@ pub use data::{
     AliveGrid, AliveRow, Cohort, CohortCell, CohortMatrix, Currency, CustomerToSave, Fact, Figure,
     FrequencyFit, FrequencyGroup, Headline, HoldoutFit, HoldoutGroup, Method, Parameter,
     RepeatCurve, RepeatPoint, ReportData, SaveList, Section, Segment, SegmentMap, Stage, Step,
-    TileSize, Tracking, TrackingPoint, ValueDeciles, ValueGroup,
+    TileColour, TileSize, Tracking, TrackingPoint, ValueDeciles, ValueGroup,
 };
 pub use retention_report::RetentionReport;

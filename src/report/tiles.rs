@@ -14,6 +14,8 @@ pub(super) struct Tiles {
     pub(super) tiles: Vec<Tile>,
     /// What a shade means.
     pub(super) legend: String,
+    /// What the darkest shade stands for.
+    pub(super) most: String,
 }
 
 /// A tile.
@@ -65,8 +67,8 @@ impl Chart for Tiles {
                 .with(|m| svg::rect(m, area, "cell", ""));
         }
         let end = SHADES.len() as f64 * swatch;
-        svg::label(m, (0.0, top + 25.0), Anchor::Start, "muted num", "0%");
-        svg::label(m, (end, top + 25.0), Anchor::End, "muted num", "100%");
+        svg::label(m, (0.0, top + 25.0), Anchor::Start, "muted num", "0");
+        svg::label(m, (end, top + 25.0), Anchor::End, "muted num", &self.most);
         svg::label(
             m,
             (end + 12.0, top + 10.0),

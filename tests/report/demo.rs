@@ -208,6 +208,7 @@ fn deciles() -> ValueDeciles {
 fn segments() -> SegmentMap {
     SegmentMap {
         size: TileSize::Revenue,
+        colour: TileColour::Value,
         segments: cdnow::SEGMENTS
             .iter()
             .map(|&(name, customers, revenue, alive)| Segment {
@@ -215,6 +216,7 @@ fn segments() -> SegmentMap {
                 customers,
                 revenue,
                 alive,
+                value: revenue / customers as f64,
             })
             .collect(),
     }

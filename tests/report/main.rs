@@ -150,6 +150,7 @@ fn extremes() -> Vec<ReportData> {
         }),
         segments: Section::Shown(SegmentMap {
             size: TileSize::Customers,
+            colour: TileColour::Alive,
             segments: Vec::new(),
         }),
         repeat_curve: Section::Shown(RepeatCurve {

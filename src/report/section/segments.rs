@@ -2,7 +2,7 @@
 
 use super::{figure, shown, total};
 use crate::report::bar_chart::LyingBars;
-use crate::report::data::{Currency, Section, Segment, SegmentMap, Stage, TileSize};
+use crate::report::data::{Currency, Section, Segment, SegmentMap, Stage, TileColour, TileSize};
 use crate::report::markup::Markup;
 use crate::report::number;
 use crate::report::page::{self, Place, Words};
@@ -35,14 +35,19 @@ pub(in crate::report) fn write(
         let mut segments: Vec<&Segment> = map.segments.iter().collect();
         // A stable sort: equal segments keep the caller's order.
         segments.sort_by(|a, b| size(b, map.size).total_cmp(&size(a, map.size)));
+        let values = segments.iter().map(|segment| segment.value);
+        let dearest = values.fold(0.0, f64::max);
         let words = Words {
-            finding: finding(&segments, map.size),
+            finding: finding(&segments, map, currency),
             how: format!(
-                "The area of a tile is the {}; the stronger its colour, the more likely its customers will ever buy \
-                 again.",
+                "The area of a tile is the {}; the stronger its colour, the {}.",
                 match map.size {
                     TileSize::Customers => "number of customers",
                     TileSize::Revenue => "revenue so far",
+                },
+                match map.colour {
+                    TileColour::Alive => "more likely its customers will ever buy again",
+                    TileColour::Value => "more one of its customers is expected to be worth",
                 }
             ),
         };
@@ -53,7 +58,10 @@ pub(in crate::report) fn write(
                     .filter(|segment| size(segment, map.size) > 0.0)
                     .map(|segment| Tile {
                         size: size(segment, map.size),
-                        share: segment.alive,
+                        share: match map.colour {
+                            TileColour::Alive => segment.alive,
+                            TileColour::Value => segment.value / dearest.max(f64::MIN_POSITIVE),
+                        },
                         texts: vec![
                             segment.name.clone(),
                             match map.size {
@@ -62,11 +70,25 @@ pub(in crate::report) fn write(
                                 }
                                 TileSize::Revenue => number::round_money(segment.revenue, currency),
                             },
-                            format!("P(alive) {}", number::percent(segment.alive, 0)),
+                            match map.colour {
+                                TileColour::Alive => {
+                                    format!("P(alive) {}", number::percent(segment.alive, 0))
+                                }
+                                TileColour::Value => {
+                                    format!("{} each", number::round_money(segment.value, currency))
+                                }
+                            },
                         ],
                     })
                     .collect(),
-                legend: "mean P(alive)".to_owned(),
+                legend: match map.colour {
+                    TileColour::Alive => "mean P(alive)".to_owned(),
+                    TileColour::Value => "expected value of a customer".to_owned(),
+                },
+                most: match map.colour {
+                    TileColour::Alive => "100%".to_owned(),
+                    TileColour::Value => number::round_money(dearest, currency),
+                },
             };
             figure(
                 m,
@@ -86,7 +108,8 @@ fn size(segment: &Segment, by: TileSize) -> f64 {
     }
 }
 
-fn finding(segments: &[&Segment], by: TileSize) -> String {
+fn finding(segments: &[&Segment], map: &SegmentMap, currency: &Currency) -> String {
+    let by = map.size;
     let Some(largest) = segments.first() else {
         return String::new();
     };
@@ -95,7 +118,7 @@ fn finding(segments: &[&Segment], by: TileSize) -> String {
         .map(|segment| size(segment, by).max(0.0))
         .sum();
     format!(
-        "The largest of {} segments, {}, holds {} of the {}; its customers are still there with a probability of {}.",
+        "The largest of {} segments, {}, holds {} of the {}; its customers are {}.",
         number::count(segments.len() as u64),
         largest.name,
         number::percent(size(largest, by) / all, 1),
@@ -103,7 +126,16 @@ fn finding(segments: &[&Segment], by: TileSize) -> String {
             TileSize::Customers => "customers",
             TileSize::Revenue => "revenue",
         },
-        number::percent(largest.alive, 0)
+        match map.colour {
+            TileColour::Alive => format!(
+                "still there with a probability of {}",
+                number::percent(largest.alive, 0)
+            ),
+            TileColour::Value => format!(
+                "expected to be worth {} each",
+                number::round_money(largest.value, currency)
+            ),
+        }
     )
 }
 
@@ -117,6 +149,7 @@ fn table(segments: &[&Segment], currency: &Currency) -> Table {
             Column::numbers("Share of customers"),
             Column::numbers("Revenue so far"),
             Column::numbers("Mean P(alive)"),
+            Column::numbers("Mean expected value"),
         ],
         rows: segments
             .iter()
@@ -127,6 +160,7 @@ fn table(segments: &[&Segment], currency: &Currency) -> Table {
                     number::percent(segment.customers as f64 / customers, 1),
                     number::round_money(segment.revenue, currency),
                     number::percent(segment.alive, 1),
+                    number::money(segment.value, currency),
                 ]
             })
             .collect(),
