@@ -4,7 +4,7 @@
 //! * [`DataError`]: a fact of yours cannot be used;
 //! * [`FitError`]: the numbers do not determine a model.
 //!
-//! [`Error`] holds any of the three, for code that passes them all on with `?`.
+//! [`Error`](enum@Error) holds any of the three, for code that passes them all on with `?`.
 
 use thiserror::Error;
 
@@ -47,6 +47,20 @@ pub enum ConfigError {
         /// Why the two exclude each other.
         reason: &'static str,
     },
+    /// A rule of a list of rules contradicts itself or the others.
+    #[error("rule {position} `{name}`: the {setting} is {value}; it must be {expected}")]
+    Rule {
+        /// The rule's position in its list, counted from 1.
+        position: usize,
+        /// The rule's name.
+        name: String,
+        /// What of the rule cannot be used.
+        setting: &'static str,
+        /// What was given.
+        value: String,
+        /// What would be right.
+        expected: &'static str,
+    },
     /// A time zone's name is not in the time-zone database.
     #[error("unknown time zone `{name}`; give an IANA name such as `Europe/Paris` or `UTC`")]
     UnknownZone {
@@ -67,6 +81,16 @@ pub enum DataError {
         /// The column's name.
         column: String,
         /// What was found, shortened when it is long.
+        value: String,
+        /// What would be right.
+        expected: &'static str,
+    },
+    /// A field of a struct that you filled is not what it holds.
+    #[error("the field `{field}` is {value}; it must be {expected}")]
+    Field {
+        /// The way to the field: `cohorts[3].customers`.
+        field: String,
+        /// What was found.
         value: String,
         /// What would be right.
         expected: &'static str,
@@ -137,6 +161,18 @@ pub enum DataError {
         what: &'static str,
         /// The customer's dense index.
         customer: u32,
+    },
+    /// A table would outgrow its documented bound.
+    #[error("the {what} would need {bytes} bytes, more than the bound of {limit}; {instead}")]
+    TooLarge {
+        /// Which table.
+        what: &'static str,
+        /// The bytes that it would need.
+        bytes: u64,
+        /// The bound.
+        limit: u64,
+        /// What to change.
+        instead: &'static str,
     },
     /// Two summaries that were made under different settings cannot be merged.
     #[error("summaries with different `{setting}` cannot be merged: {left} and {right}")]

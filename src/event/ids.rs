@@ -124,6 +124,21 @@ impl<K: Hash + Eq> Ids<K> {
         self.keys.is_empty()
     }
 
+    /// Takes keys over that are all different, and no more than [`Ids::LIMIT`].
+    pub(super) fn from_distinct(keys: Vec<K>) -> Self {
+        let hasher = RandomState::default();
+        let rehash = |&n: &u32| keys.get(n as usize).map_or(0, |key| hasher.hash_one(key));
+        let mut numbers = HashTable::with_capacity(keys.len());
+        for (number, key) in (0..).zip(&keys) {
+            numbers.insert_unique(hasher.hash_one(key), number, rehash);
+        }
+        Self {
+            keys,
+            numbers,
+            hasher,
+        }
+    }
+
     fn append(&mut self, key: K) -> Result<u32, DataError> {
         let number = next_number(self.keys.len())?;
         let (keys, hasher) = (&self.keys, &self.hasher);
@@ -181,18 +196,12 @@ impl Ids<i64> {
             }
             rows.push(*slot);
         }
-        let (keys, hasher) = (&ids.keys, &ids.hasher);
-        let rehash = |&n: &u32| keys.get(n as usize).map_or(0, |key| hasher.hash_one(key));
-        ids.numbers.reserve(keys.len(), rehash);
-        for (number, key) in (0..).zip(keys) {
-            ids.numbers
-                .insert_unique(hasher.hash_one(key), number, rehash);
-        }
-        Ok((ids, rows))
+        Ok((Self::from_distinct(ids.keys), rows))
     }
 }
 
-fn next_number(len: usize) -> Result<u32, DataError> {
+/// The number that follows those of `len` keys.
+pub(super) fn next_number(len: usize) -> Result<u32, DataError> {
     u32::try_from(len)
         .ok()
         .filter(|&number| number < u32::MAX)

@@ -99,6 +99,18 @@ impl Interactions {
         })
     }
 
+    /// Gives the columns back, without copying them; the inverse of [`Interactions::from_columns`].
+    pub fn into_columns(self) -> InteractionColumns {
+        InteractionColumns {
+            customers: self.customers,
+            items: self.items,
+            customer: self.customer,
+            item: self.item,
+            weight: self.weight,
+            time: self.time,
+        }
+    }
+
     /// Collects rows of (customer key, item key, weight, time) and numbers customers and items.
     ///
     /// # Errors

@@ -31,6 +31,8 @@ impl Timestamp {
     pub const MIN: Timestamp = Timestamp(-377_705_023_201);
     /// The latest instant: 9999-12-30T22:00:00Z.
     pub const MAX: Timestamp = Timestamp(253_402_207_200);
+    /// 1970-01-01T00:00:00Z, from which all instants are counted.
+    pub const EPOCH: Timestamp = Timestamp(0);
 
     /// The instant `unix_s` seconds after 1970-01-01T00:00:00 UTC.
     ///
@@ -313,6 +315,23 @@ impl ZoneCursor {
         self.local_s(instant).div_euclid(DAY_S) as i32
     }
 
+    /// The zone's offset from UTC in seconds, when it never changes.
+    pub(crate) fn fixed_offset_s(&self) -> Option<i64> {
+        matches!(self.zone, TimeZoneOrFixed::Fixed).then_some(self.offset_s)
+    }
+
+    /// The stretches of constant offset between two instants: the second on which each begins and
+    /// its offset from UTC. The first one holds `from`.
+    pub(crate) fn stretches(&mut self, from: Timestamp, until: Timestamp) -> Vec<(i64, i64)> {
+        self.local_s(from);
+        let mut stretches = vec![(self.from_s, self.offset_s)];
+        while self.until_s <= until.unix_s() {
+            self.move_to(self.until_s);
+            stretches.push((self.from_s, self.offset_s));
+        }
+        stretches
+    }
+
     fn move_to(&mut self, seconds: i64) {
         let TimeZoneOrFixed::Named(zone) = &self.zone else {
             return;
@@ -397,8 +416,10 @@ impl Period {
             Period::Quarter => civil(3),
             Period::Year => civil(12),
             Period::Days { length, anchor } => {
-                let since = i64::from(day) - i64::from(anchor);
-                since.div_euclid(i64::from(length.max(1))) as i32
+                let length = i64::from(length.max(1));
+                // Counted from the first such day at or after 1970-01-01: the numbers stay small.
+                let since = i64::from(day) - i64::from(anchor).rem_euclid(length);
+                since.div_euclid(length) as i32
             }
         }
     }
@@ -416,7 +437,10 @@ impl Period {
             Period::Month => civil(1),
             Period::Quarter => civil(3),
             Period::Year => civil(12),
-            Period::Days { length, anchor } => index * i64::from(length.max(1)) + i64::from(anchor),
+            Period::Days { length, anchor } => {
+                let length = i64::from(length.max(1));
+                index * length + i64::from(anchor).rem_euclid(length)
+            }
         }
     }
 

@@ -104,6 +104,18 @@ impl Transactions {
         })
     }
 
+    /// Gives the columns back, without copying them; the inverse of [`Transactions::from_columns`].
+    pub fn into_columns(self) -> TransactionColumns {
+        TransactionColumns {
+            customers: self.customers,
+            customer: self.customer,
+            time: self.time,
+            amount: self.amount,
+            order: self.order,
+            item: self.item,
+        }
+    }
+
     /// Collects rows of (customer key, time, amount in minor units) and numbers the customers.
     ///
     /// # Errors

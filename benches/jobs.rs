@@ -1,0 +1,103 @@
+//! Named jobs, each next to what a user would use instead; see `benches/README.md`.
+//!
+//! `cargo bench --bench jobs -- [NAME ...] [--list] [--repeat R] [--threads N] [--data DIR]` prints one line of JSON
+//! a job: `{"job", "wall_s", "cpu_s", "threads", "peak_rss_mb", "n", "check"}`. The best of R repeats by CPU time
+//! counts; making the data is not timed; `check` lets anyone see that the same work was done.
+
+#[path = "jobs/events.rs"]
+mod events;
+#[path = "jobs/lifetime.rs"]
+mod lifetime;
+#[path = "jobs/measure.rs"]
+mod measure;
+#[path = "jobs/splitmix.rs"]
+mod splitmix;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use measure::Measured;
+
+/// What a job needs to know.
+pub struct Setting {
+    pub repeat: u32,
+    pub data: PathBuf,
+}
+
+type Job = fn(&Setting) -> Result<Measured, String>;
+
+const JOBS: &[(&str, Job)] = &[
+    ("lifetime.bg_nbd.fit", lifetime::bg_nbd_fit),
+    ("lifetime.gamma_gamma.fit", lifetime::gamma_gamma_fit),
+    ("lifetime.bg_nbd.predict", lifetime::bg_nbd_predict),
+    ("lifetime.bg_nbd.value", lifetime::bg_nbd_value),
+    ("segment.rfm", events::rfm),
+    ("retention.weekly", events::weekly_retention),
+];
+
+fn main() -> ExitCode {
+    match run(std::env::args().skip(1)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(mut args: impl Iterator<Item = String>) -> Result<(), String> {
+    let mut names = Vec::new();
+    let mut setting = Setting {
+        repeat: 3,
+        data: PathBuf::from("."),
+    };
+    let mut threads = 1;
+    while let Some(arg) = args.next() {
+        let mut value = |what: &str| args.next().ok_or(format!("{arg} needs {what}"));
+        match arg.as_str() {
+            "--bench" => {} // cargo says so to every bench
+            "--list" => {
+                JOBS.iter().for_each(|(name, _)| println!("{name}"));
+                return Ok(());
+            }
+            "--repeat" => setting.repeat = number(&value("a count")?)?.max(1),
+            "--threads" => threads = number(&value("a count")?)?.max(1),
+            "--data" => setting.data = value("a folder")?.into(),
+            option if option.starts_with('-') => return Err(format!("unknown option {option}")),
+            name => names.push(name.to_owned()),
+        }
+    }
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| JOBS.iter().all(|(job, _)| job != name))
+    {
+        return Err(format!("unknown job {unknown}; --list names them"));
+    }
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads as usize)
+        .build_global()
+        .map_err(|e| e.to_string())?;
+    for (name, job) in JOBS {
+        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+            let Measured {
+                wall_s,
+                cpu_s,
+                peak_rss_mb,
+                n,
+                check,
+            } = job(&setting)?;
+            let line = json!({
+                "job": name, "wall_s": wall_s, "cpu_s": cpu_s, "threads": threads,
+                "peak_rss_mb": peak_rss_mb, "n": n, "check": check,
+            });
+            println!("{line}");
+        }
+    }
+    Ok(())
+}
+
+fn number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|e| format!("{text}: {e}"))
+}

@@ -1,0 +1,133 @@
+//! Jobs on a million customers: fitting BG/NBD and Gamma-Gamma, and answering for everybody.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tenure::Error;
+use tenure::lifetime::{
+    BgNbd, CustomerValue, Discount, FitOptions, FitReport, GammaGamma, Horizon, PurchaseModel,
+};
+use tenure::summary::{Histories, HistoryColumns, TimeUnit};
+
+use super::Setting;
+use super::measure::{Measured, best_of};
+
+const FILE: &str = "sim1m.csv";
+/// Weeks ahead, as in the rival's benchmark.
+const AHEAD: f64 = 39.0;
+
+pub fn bg_nbd_fit(setting: &Setting) -> Result<Measured, String> {
+    let columns = read(&setting.data)?;
+    let n = columns.frequency.len();
+    let fit = |columns| {
+        let histories = Histories::from_columns(TimeUnit::Week, columns)?;
+        BgNbd::fit(&histories, &FitOptions::default())
+    };
+    best_of(
+        setting.repeat,
+        n,
+        || columns.clone(),
+        fit,
+        |fit| report(&fit.report),
+    )
+}
+
+pub fn gamma_gamma_fit(setting: &Setting) -> Result<Measured, String> {
+    let columns = read(&setting.data)?;
+    let n = columns.frequency.len();
+    let fit = |columns| {
+        let histories = Histories::from_columns(TimeUnit::Week, columns)?;
+        GammaGamma::fit(&histories, &FitOptions::default())
+    };
+    best_of(
+        setting.repeat,
+        n,
+        || columns.clone(),
+        fit,
+        |fit| report(&fit.report),
+    )
+}
+
+pub fn bg_nbd_predict(setting: &Setting) -> Result<Measured, String> {
+    let histories = histories(&setting.data)?;
+    let model = bg_nbd()?;
+    let predict = |()| -> Result<_, Error> {
+        let mut alive = vec![0.0; histories.len()];
+        let mut purchases = vec![0.0; histories.len()];
+        model.probability_alive_batch(&histories, &mut alive)?;
+        model.expected_purchases_batch(&histories, AHEAD, &mut purchases)?;
+        Ok((alive, purchases))
+    };
+    best_of(
+        setting.repeat,
+        histories.len(),
+        || (),
+        predict,
+        |(alive, purchases)| json!({"alive": alive.iter().sum::<f64>(), "purchases": purchases.iter().sum::<f64>()}),
+    )
+}
+
+pub fn bg_nbd_value(setting: &Setting) -> Result<Measured, String> {
+    let histories = histories(&setting.data)?;
+    let purchases = bg_nbd()?;
+    let spend = GammaGamma::new(6.25, 3.74, 15.44).map_err(|e| e.to_string())?;
+    let value = |()| -> Result<_, Error> {
+        let discount = Discount::per_step(0.01)?;
+        let horizon = Horizon::steps(12, 4.345);
+        CustomerValue::new(&purchases, &spend, discount).over(&histories, horizon)
+    };
+    best_of(
+        setting.repeat,
+        histories.len(),
+        || (),
+        value,
+        |value| json!({"value": value.iter().sum::<f64>()}),
+    )
+}
+
+/// The parameters with which the rival answers.
+fn bg_nbd() -> Result<BgNbd, String> {
+    BgNbd::new(0.2426, 4.4136, 0.7929, 2.4259).map_err(|e| e.to_string())
+}
+
+fn report(report: &FitReport) -> Value {
+    let parameters: serde_json::Map<String, Value> = report
+        .parameters
+        .iter()
+        .map(|parameter| (parameter.name.to_string(), json!(parameter.value)))
+        .collect();
+    json!({
+        "params": parameters, "ll": report.log_likelihood, "iterations": report.iterations,
+        "distinct": report.distinct,
+    })
+}
+
+fn histories(folder: &Path) -> Result<Histories, String> {
+    Histories::from_columns(TimeUnit::Week, read(folder)?).map_err(|e| e.to_string())
+}
+
+/// Columns x, t_x_days, T_days, mean_repeat_spend; times become weeks.
+fn read(folder: &Path) -> Result<HistoryColumns, String> {
+    let path = folder.join(FILE);
+    let missing = |e| {
+        format!(
+            "{}: {e}; benches/README.md says how to make it",
+            path.display()
+        )
+    };
+    let mut reader = csv::Reader::from_path(&path).map_err(missing)?;
+    let mut columns = HistoryColumns::default();
+    for row in reader.records() {
+        let row = row.map_err(|e| format!("{}: {e}", path.display()))?;
+        let number = |i: usize| {
+            let text = row.get(i).ok_or(format!("{FILE}: a row is short"))?;
+            text.parse::<f64>()
+                .map_err(|e| format!("{FILE}: {text}: {e}"))
+        };
+        columns.frequency.push(number(0)? as u32);
+        columns.recency.push(number(1)? / 7.0);
+        columns.age.push(number(2)? / 7.0);
+        columns.mean_spend.push(number(3)?);
+    }
+    Ok(columns)
+}
