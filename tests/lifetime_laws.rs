@@ -134,6 +134,18 @@ proptest! {
 }
 
 #[test]
+fn a_tail_of_a_trillion_terms_takes_no_time() {
+    // Summed term by term, the tail of this count would take 37 · t / α terms.
+    let model = BgNbd::new(1e-6, 1e-6, 1.0, 1.0).unwrap();
+    let mut probabilities = [0.0; 3];
+    model.purchase_probabilities(1e6, &mut probabilities);
+    assert!(
+        probabilities[0] > 0.9999 && probabilities[2] > 0.0,
+        "{probabilities:?}"
+    );
+}
+
+#[test]
 fn the_laws_are_broken_by_models_that_break_them() {
     struct Broken(fn(&History, f64) -> f64, fn(&History) -> f64);
     impl PurchaseModel for Broken {

@@ -1,7 +1,7 @@
 //! What is each customer worth: purchases to come, spend, lifetime value, with intervals.
 //!
 //! A shop without contracts never hears that a customer has left; it only notices a silence. The
-//! models here read each customer's purchase [`History`](crate::summary::History) (how many repeat
+//! models here read each customer's purchase [`History`] (how many repeat
 //! purchases, when the last, how long ago the first) against those of all the others, and answer:
 //! is this customer still alive, how many purchases will follow, of what value?
 //!

@@ -189,6 +189,47 @@ fn normal(rng: &mut ChaCha8Rng) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lifetime::FitStatus;
+    use crate::lifetime::fit::Maximum;
+
+    #[derive(Clone, Copy)]
+    struct Scale(f64);
+
+    impl Parameters for Scale {
+        fn from_parameters(parameters: &[f64]) -> Option<Self> {
+            parameters.first().map(|&scale| Self(scale))
+        }
+    }
+
+    #[test]
+    fn draws_follow_the_likelihood_and_not_the_proposal() {
+        let maximum = Maximum {
+            parameters: [3.0],
+            log_likelihood: -7.0,
+            covariance: Some(DMatrix::from_element(1, 1, 0.25 * 9.0)),
+            status: FitStatus::Interior,
+            iterations: 1,
+        };
+        let report = FitReport::new(["scale"], &maximum, 10, 10);
+        let model = Scale(3.0);
+        // ln θ is normal around ln 3 with a standard deviation of 1/2.
+        let standard = |&Scale(scale): &Scale| (scale / 3.0).ln() / 0.5;
+        let posterior = draw(&Fitted { model, report }, 20_000, 1, |model| {
+            -7.0 - 0.5 * standard(model).powi(2)
+        })
+        .unwrap();
+        let moment = |k: i32| {
+            let powers = posterior
+                .draws()
+                .iter()
+                .map(|model| standard(model).powi(k));
+            powers.sum::<f64>() / 20_000.0
+        };
+        assert!(moment(1).abs() < 0.02, "{}", moment(1));
+        assert!((moment(2) - 1.0).abs() < 0.03, "{}", moment(2));
+        // The t distribution itself has 4.5 here.
+        assert!((moment(4) - 3.0).abs() < 0.2, "{}", moment(4));
+    }
 
     fn proposals(models: &[u8]) -> Vec<Proposal<u8>> {
         let with = |&model| Proposal {
