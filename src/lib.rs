@@ -71,9 +71,9 @@
 //!
 //! | feature | what it adds | default |
 //! |---|---|---|
-//! | `csv` | facts and alias tables from CSV streams ([`event::csv`](crate::event::csv)) | no |
+//! | `csv` | facts and alias tables from CSV streams (`event::csv`) | no |
 //! | `parallel` | threads (rayon) for fits and batch answers; the results stay the same | no |
-//! | `report` | the page ([`report`](crate::report)) | no |
+//! | `report` | the page (`report`) | no |
 #![deny(missing_docs)]
 
 pub mod error;

@@ -159,7 +159,7 @@ impl Analysis {
         let columns = mb(self.rows * 20);
         format!(
             "the columns of {} rows take {columns:.0} MB at 20 bytes each until they are summarised; \
-             the summary takes 16 bytes for each of {} purchases, and each customer some 100 bytes of keys and answers",
+             the summary takes 16 bytes for each of {} purchases, and each customer some 200 bytes of keys, histories and answers",
             self.rows,
             self.purchases.len()
         )

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
+use std::sync::OnceLock;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -27,7 +28,8 @@ use crate::error::DataError;
 #[derive(Debug, Clone)]
 pub struct Ids<K> {
     keys: Vec<K>,
-    numbers: HashTable<u32>,
+    /// Made when a key is first looked up: a log that is only read needs no more than the keys.
+    numbers: OnceLock<HashTable<u32>>,
     hasher: RandomState,
 }
 
@@ -36,7 +38,7 @@ impl<K> Default for Ids<K> {
     fn default() -> Self {
         Self {
             keys: Vec::new(),
-            numbers: HashTable::new(),
+            numbers: OnceLock::new(),
             hasher: RandomState::default(),
         }
     }
@@ -96,9 +98,8 @@ impl<K: Hash + Eq> Ids<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let hash = self.hasher.hash_one(key);
-        self.numbers
-            .find(hash, |&n| {
+        self.numbers()
+            .find(self.hasher.hash_one(key), |&n| {
                 self.keys.get(n as usize).is_some_and(|k| k.borrow() == key)
             })
             .copied()
@@ -124,30 +125,38 @@ impl<K: Hash + Eq> Ids<K> {
         self.keys.is_empty()
     }
 
-    /// Takes keys over that are all different, and no more than [`Ids::LIMIT`].
+    /// Takes keys over of which no two are equal, and not more than [`Ids::LIMIT`].
     pub(super) fn from_distinct(keys: Vec<K>) -> Self {
-        let hasher = RandomState::default();
-        let rehash = |&n: &u32| keys.get(n as usize).map_or(0, |key| hasher.hash_one(key));
-        let mut numbers = HashTable::with_capacity(keys.len());
-        for (number, key) in (0..).zip(&keys) {
-            numbers.insert_unique(hasher.hash_one(key), number, rehash);
-        }
         Self {
             keys,
-            numbers,
-            hasher,
+            ..Self::default()
         }
     }
 
     fn append(&mut self, key: K) -> Result<u32, DataError> {
         let number = next_number(self.keys.len())?;
+        self.numbers();
         let (keys, hasher) = (&self.keys, &self.hasher);
-        self.numbers
-            .insert_unique(hasher.hash_one(&key), number, |&n| {
+        if let Some(numbers) = self.numbers.get_mut() {
+            numbers.insert_unique(hasher.hash_one(&key), number, |&n| {
                 keys.get(n as usize).map_or(0, |k| hasher.hash_one(k))
             });
+        }
         self.keys.push(key);
         Ok(number)
+    }
+
+    fn numbers(&self) -> &HashTable<u32> {
+        self.numbers.get_or_init(|| {
+            let hash = |key: &K| self.hasher.hash_one(key);
+            let mut numbers = HashTable::with_capacity(self.keys.len());
+            for (number, key) in (0..).zip(&self.keys) {
+                numbers.insert_unique(hash(key), number, |&n| {
+                    self.keys.get(n as usize).map_or(0, hash)
+                });
+            }
+            numbers
+        })
     }
 }
 
