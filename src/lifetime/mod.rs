@@ -60,6 +60,7 @@ mod bg_nbd;
 mod fit;
 pub mod forecast;
 mod gamma_gamma;
+mod inference;
 pub mod interval;
 pub mod laws;
 mod posterior;
@@ -68,6 +69,7 @@ mod value;
 pub use bg_nbd::BgNbd;
 pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit};
 pub use gamma_gamma::GammaGamma;
+pub use inference::LikelihoodRatio;
 pub use value::{CustomerValue, Discount, Horizon, Schedule, UnitSpend};
 
 use crate::error::DataError;
