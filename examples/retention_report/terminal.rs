@@ -73,11 +73,14 @@ fn tried(calibration: &Calibration) {
         ("Gamma-Gamma", spend),
     ]);
     let (actual, expected) = (calibration.holdout_actual, calibration.holdout_expected);
-    let off = (expected / actual.max(1) as f64 - 1.0) * 100.0;
-    println!(
-        "expected hold-out purchases {expected:.1} against {actual} actual in {:.0} weeks ({off:+.1}%)",
+    print!(
+        "expected hold-out purchases {expected:.1} against {actual} actual in {:.0} weeks",
         calibration.holdout_weeks
     );
+    match actual {
+        0 => println!(),
+        _ => println!(" ({:+.1}%)", (expected / actual as f64 - 1.0) * 100.0),
+    }
 }
 
 fn ahead(analysis: &Analysis, outlook: &Outlook) {
