@@ -1,0 +1,42 @@
+//! Public types can be sent to and shared between threads, and survive a panic elsewhere.
+
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
+use tenure::error::{ConfigError, DataError, Error, FitError};
+use tenure::event::{
+    AliasTable, Decimals, Ids, Interactions, Period, Timestamp, Transactions, Zone,
+};
+use tenure::lifetime::interval::{Interval, Posterior};
+use tenure::lifetime::{BgNbd, Discount, FitReport, Fitted, GammaGamma, Horizon, Schedule};
+use tenure::report::{ReportData, RetentionReport};
+use tenure::retention::{CohortMatrix, PeriodChurn, RevenueRetention};
+use tenure::segment::{Lifecycle, Rfm, RfmFeatures, RuleSet, SegmentTable, Transitions};
+use tenure::simulate::Retailer;
+use tenure::summary::{
+    ActivitySummary, DistinctHistories, Histories, History, ItemSummary, PurchaseSummary,
+    Purchases, RfmSummary,
+};
+
+fn thread_safe<T: Send + Sync>() {}
+fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
+
+macro_rules! every {
+    ($check:ident: $($kind:ty),+ $(,)?) => { $($check::<$kind>();)+ };
+}
+
+#[test]
+fn facts_summaries_and_models_go_anywhere() {
+    every!(thread_safe:
+        Error, ConfigError, DataError, FitError,
+        Transactions, Interactions, Ids<String>, AliasTable<String>, Timestamp, Zone, Period, Decimals,
+        PurchaseSummary, Purchases, ActivitySummary, RfmSummary, ItemSummary, Histories, History, DistinctHistories,
+        Rfm, RfmFeatures, RuleSet, Lifecycle, SegmentTable, Transitions,
+        CohortMatrix, PeriodChurn, RevenueRetention,
+        BgNbd, GammaGamma, Fitted<BgNbd>, FitReport, Discount, Horizon, Schedule, Posterior<BgNbd>, Interval,
+        Retailer, ReportData, RetentionReport,
+    );
+    every!(unwind_safe:
+        Error, Transactions, Interactions, Timestamp, Zone, PurchaseSummary, Purchases, Histories, Rfm, RuleSet,
+        Lifecycle, CohortMatrix, BgNbd, GammaGamma, Fitted<BgNbd>, Posterior<BgNbd>, ReportData, RetentionReport,
+    );
+}
