@@ -458,3 +458,13 @@ fn value_intervals_are_those_of_the_products() {
         assert_eq!(interval.lower, interval.upper);
     }
 }
+
+#[test]
+fn a_tail_that_holds_nearly_everything_is_no_more_than_everything() {
+    // So many purchases are expected that t / (alpha + t) is 1 to eight digits.
+    let model = BgNbd::new(1.0, 2.187e-6, 27.479, 1.0).unwrap();
+    let mut probabilities = vec![0.0; 60];
+    model.purchase_probabilities(731.777, &mut probabilities);
+    let total: f64 = probabilities.iter().sum();
+    assert!(total <= 1.0 + 1e-12, "{total}");
+}

@@ -311,11 +311,18 @@ impl BgNbd {
         if places == 0 || t == 0.0 {
             return (counts, if places == 0 { 1.0 } else { 0.0 });
         }
-        // Σ_{j ≥ n} P(N = j) = P(N = n) ₂F₁(1, r + n; n + 1; z): no difference from 1, which would lose
-        // the digits of a small tail.
+        // What the others leave is exact to some 1e-15: good for a tail that is not small. A small one
+        // would lose its digits in the difference:
+        // Σ_{j ≥ n} P(N = j) = P(N = n) ₂F₁(1, r + n; n + 1; z).
+        const SMALL: f64 = 1e-3;
+        const ROUNDING: f64 = 1e-14;
+        let left = (1.0 - counts.iter().sum::<f64>()).max(0.0);
+        if left > SMALL {
+            return (counts, left);
+        }
         let z = (t / (self.alpha + t)).min(1.0 - f64::EPSILON);
         let beyond = (ln_count + ln_hyp2f1(1.0, self.r + n, n + 1.0, z)).exp();
-        (counts, beyond.min(1.0))
+        (counts, beyond.min(left + ROUNDING))
     }
 }
 
