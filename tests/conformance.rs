@@ -9,6 +9,8 @@
 mod data;
 #[path = "conformance/lifetime.rs"]
 mod lifetime;
+#[path = "conformance/loyalty.rs"]
+mod loyalty;
 #[path = "conformance/retention.rs"]
 mod retention;
 #[path = "conformance/rfm.rs"]
@@ -35,7 +37,7 @@ const SHIPPED_DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data");
 type Evaluate = fn(&Value, &DataFolder, &mut Tally);
 const FORMATS: &[(&str, Evaluate)] = &[
     ("lifetime.json", lifetime::evaluate),
-    ("loyalty.json", not_yet),
+    ("loyalty.json", loyalty::evaluate),
     ("recommend.json", not_yet),
     ("segment.json", segment::evaluate),
 ];
