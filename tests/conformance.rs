@@ -15,6 +15,8 @@ mod loyalty;
 mod retention;
 #[path = "conformance/rfm.rs"]
 mod rfm;
+#[path = "conformance/scenario.rs"]
+mod scenario;
 #[path = "conformance/segment.rs"]
 mod segment;
 #[path = "conformance/tally.rs"]

@@ -71,14 +71,7 @@ pub fn decide(
     let mut draft = Draft::new(states, rules, programme, command, numbers);
     let accounts = touched(states, &command.action);
     for account in &accounts {
-        let as_of = states.member(account).as_of();
-        if command.at < as_of {
-            return Err(Refusal::TimeGoesBack {
-                account: account.clone(),
-                at: command.at,
-                as_of,
-            });
-        }
+        not_before(states, account, command.at)?;
         draft.fall_due(account)?;
     }
     let (receipt, subject) = act(&mut draft, &command.action)?;
@@ -98,7 +91,8 @@ pub fn decide(
 /// What falls due for an account up to an instant, as entries, and the states after them.
 ///
 /// # Errors
-/// [`Refusal`] when an instant leaves the calendar, or the states are not those of a ledger.
+/// [`Refusal::TimeGoesBack`] before the account's last entry; [`Refusal`] when an instant leaves the
+/// calendar, or the states are not those of a ledger.
 pub fn fall_due(
     states: &States,
     rules: &Rules,
@@ -106,6 +100,7 @@ pub fn fall_due(
     now: Timestamp,
 ) -> Result<(Vec<Entry>, States), Refusal> {
     let programme = rules.at(now).ok_or(Refusal::NoProgramme { at: now })?;
+    not_before(states, account, now)?;
     let mut draft = Draft::tick(states, rules, programme, now);
     draft.fall_due(account)?;
     Ok(draft.entries())
@@ -157,6 +152,18 @@ fn replay(states: &States, deed: &Deed, command: &Command) -> Result<Outcome, Re
         entries: Vec::new(),
         states: states.clone(),
         lots_used: 0,
+    })
+}
+
+fn not_before(states: &States, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
+    let as_of = states.member(account).as_of();
+    if at >= as_of {
+        return Ok(());
+    }
+    Err(Refusal::TimeGoesBack {
+        account: account.clone(),
+        at,
+        as_of,
     })
 }
 
