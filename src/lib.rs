@@ -79,6 +79,7 @@
 pub mod error;
 pub mod event;
 pub mod lifetime;
+pub mod loyalty;
 mod numeric;
 #[cfg(feature = "report")]
 pub mod report;

@@ -9,10 +9,14 @@
 mod data;
 #[path = "conformance/lifetime.rs"]
 mod lifetime;
+#[path = "conformance/loyalty.rs"]
+mod loyalty;
 #[path = "conformance/retention.rs"]
 mod retention;
 #[path = "conformance/rfm.rs"]
 mod rfm;
+#[path = "conformance/scenario.rs"]
+mod scenario;
 #[path = "conformance/segment.rs"]
 mod segment;
 #[path = "conformance/tally.rs"]
@@ -35,7 +39,7 @@ const SHIPPED_DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data");
 type Evaluate = fn(&Value, &DataFolder, &mut Tally);
 const FORMATS: &[(&str, Evaluate)] = &[
     ("lifetime.json", lifetime::evaluate),
-    ("loyalty.json", not_yet),
+    ("loyalty.json", loyalty::evaluate),
     ("recommend.json", not_yet),
     ("segment.json", segment::evaluate),
 ];

@@ -1,0 +1,303 @@
+//! The working copy of a decision: states that change with every entry that is written.
+
+use super::super::apply::apply;
+use super::super::calendar;
+use super::super::command::Command;
+use super::super::deed::{Deed, Part, Subject};
+use super::super::entry::{Change, Entry};
+use super::super::lot::{LotNumber, Pot, Take};
+use super::super::member::Member;
+use super::super::names::{AccountId, CommandId};
+use super::super::points::Points;
+use super::super::programme::{Expiry, ExpiryFrom, Programme};
+use super::super::receipt::{Receipt, Submitted};
+use super::super::refusal::Refusal;
+use super::super::rules::Rules;
+use super::super::states::States;
+use super::Outcome;
+use crate::event::Timestamp;
+
+/// States, rules and an instant, and the entries written so far.
+pub(super) struct Draft<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) programme: &'a Programme,
+    pub(super) now: Timestamp,
+    command: Option<&'a CommandId>,
+    states: States,
+    entries: Vec<Entry>,
+    numbers: &'a [LotNumber],
+    lots_used: usize,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(
+        states: &States,
+        rules: &'a Rules,
+        programme: &'a Programme,
+        command: &'a Command,
+        numbers: &'a [LotNumber],
+    ) -> Self {
+        Self {
+            rules,
+            programme,
+            now: command.at,
+            command: Some(&command.id),
+            states: states.clone(),
+            entries: Vec::new(),
+            numbers,
+            lots_used: 0,
+        }
+    }
+
+    /// Without a command: only time passes.
+    pub(super) fn tick(
+        states: &States,
+        rules: &'a Rules,
+        programme: &'a Programme,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            rules,
+            programme,
+            now,
+            command: None,
+            states: states.clone(),
+            entries: Vec::new(),
+            numbers: &[],
+            lots_used: 0,
+        }
+    }
+
+    pub(super) fn states(&self) -> &States {
+        &self.states
+    }
+
+    pub(super) fn member(&self, account: &AccountId) -> &Member {
+        self.states.member(account)
+    }
+
+    /// The name of the command; there is one in every verb.
+    pub(super) fn id(&self) -> Option<&'a CommandId> {
+        self.command
+    }
+
+    /// Writes an entry of now.
+    pub(super) fn post(&mut self, change: Change) -> Result<(), Refusal> {
+        self.post_at(self.now, change)
+    }
+
+    /// Writes an entry of an instant.
+    pub(super) fn post_at(&mut self, at: Timestamp, change: Change) -> Result<(), Refusal> {
+        let entry = Entry {
+            at,
+            command: self.command.cloned(),
+            change,
+        };
+        apply(&mut self.states, &entry)?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// Moves points of one lot between pots.
+    pub(super) fn move_points(
+        &mut self,
+        account: &AccountId,
+        lot: LotNumber,
+        (from, to): (Pot, Pot),
+        points: Points,
+    ) -> Result<(), Refusal> {
+        self.post(Change::Moved {
+            account: account.clone(),
+            lot,
+            from,
+            to,
+            points,
+        })
+    }
+
+    /// Notes a member's first points command.
+    pub(super) fn join(&mut self, account: &AccountId) -> Result<(), Refusal> {
+        if self.member(account).joined().is_some() {
+            return Ok(());
+        }
+        self.post(Change::Joined {
+            account: account.clone(),
+        })
+    }
+
+    /// Opens a lot with the next number.
+    pub(super) fn open_lot(
+        &mut self,
+        account: &AccountId,
+        lot: NewLot,
+    ) -> Result<LotNumber, Refusal> {
+        let number = *self.numbers.get(self.lots_used).ok_or(Refusal::Overflow {
+            what: "number of lots",
+        })?;
+        self.lots_used += 1;
+        self.post(Change::Opened {
+            account: account.clone(),
+            lot: number,
+            from: lot.from,
+            points: lot.points,
+            earned_at: lot.earned_at,
+            available_at: lot.available_at,
+            expires_at: lot.expires_at,
+        })?;
+        Ok(number)
+    }
+
+    /// When points that are earned now expire by the programme's rule.
+    pub(super) fn expiry(&self, available_at: Timestamp) -> Result<Option<Timestamp>, Refusal> {
+        let now = self.now;
+        let expires_at = match self.programme.expiry {
+            Expiry::Never => return Ok(None),
+            Expiry::Days { n, from } => {
+                let start = match from {
+                    ExpiryFrom::Earned => now,
+                    ExpiryFrom::Available => available_at,
+                };
+                calendar::days_later(start, i64::from(n))
+            }
+            Expiry::MonthsEnd { n } => calendar::month_end(now, i64::from(n)),
+            Expiry::MonthsExact { n } | Expiry::Inactivity { n } => {
+                calendar::months_later(now, i64::from(n))
+            }
+            Expiry::EndOfNextYear => calendar::start_of_year(now, 2),
+            Expiry::FixedDate { at } => Some(at),
+        };
+        expires_at.map(Some).ok_or(Refusal::Overflow {
+            what: "expiry of the points",
+        })
+    }
+
+    /// Notes an activity: under [`Expiry::Inactivity`] all lots get a new expiry.
+    pub(super) fn activity(&mut self, account: &AccountId) -> Result<(), Refusal> {
+        if !matches!(self.programme.expiry, Expiry::Inactivity { .. }) {
+            return Ok(());
+        }
+        let Some(expires_at) = self.expiry(self.now)? else {
+            return Ok(());
+        };
+        self.post(Change::Redated {
+            account: account.clone(),
+            expires_at,
+            only_later: false,
+        })
+    }
+
+    /// Usable points less debts, over all accounts; held at the ends of 64 bits.
+    pub(super) fn available(&self, accounts: &[AccountId]) -> Points {
+        Points(accounts.iter().fold(0_i64, |sum, account| {
+            sum.saturating_add(self.member(account).available().0)
+        }))
+    }
+
+    /// Refuses when there are fewer points than needed.
+    pub(super) fn require(&self, accounts: &[AccountId], needed: Points) -> Result<(), Refusal> {
+        let available = self.available(accounts);
+        if needed.0 > 0 && needed <= available {
+            Ok(())
+        } else {
+            Err(Refusal::InsufficientAvailable { needed, available })
+        }
+    }
+
+    /// The usable points of some accounts, in the order in which they are consumed.
+    pub(super) fn usable(&self, accounts: &[AccountId]) -> Vec<Part> {
+        let mut lots: Vec<_> = accounts
+            .iter()
+            .flat_map(|account| {
+                self.member(account)
+                    .lots()
+                    .iter()
+                    .map(move |l| (account, l))
+            })
+            .filter(|(_, lot)| lot.usable().0 > 0)
+            .collect();
+        lots.sort_by(|(_, a), (_, b)| a.consumption_order(b, self.programme.consume));
+        lots.into_iter()
+            .map(|(account, lot)| Part {
+                account: account.clone(),
+                lot: lot.number,
+                points: lot.usable(),
+            })
+            .collect()
+    }
+
+    /// Takes up to `points` usable points into another pot; says which, in the order of consumption.
+    pub(super) fn consume(
+        &mut self,
+        accounts: &[AccountId],
+        points: Points,
+        to: Pot,
+    ) -> Result<Vec<Part>, Refusal> {
+        let mut left = points.0;
+        let mut parts = self.usable(accounts);
+        for part in &mut parts {
+            let taken = left.min(part.points.0);
+            left -= taken;
+            part.points = Points(taken);
+        }
+        parts.retain(|part| part.points.0 > 0);
+        for part in &parts {
+            self.move_points(&part.account, part.lot, (Pot::Available, to), part.points)?;
+        }
+        Ok(parts)
+    }
+
+    /// Replaces what later commands can refer to.
+    pub(super) fn amend(&mut self, deed: &CommandId, subject: Subject) -> Result<(), Refusal> {
+        self.post(Change::Amended {
+            deed: deed.clone(),
+            subject,
+        })
+    }
+
+    /// The last entry: the command was carried out.
+    pub(super) fn done(&mut self, deed: Deed) -> Result<(), Refusal> {
+        let Some(id) = self.command else {
+            return Ok(());
+        };
+        self.post(Change::Done {
+            id: id.clone(),
+            deed: Box::new(deed),
+        })
+    }
+
+    pub(super) fn outcome(self, receipt: Receipt) -> Outcome {
+        Outcome {
+            submitted: Submitted {
+                receipt,
+                replayed: false,
+            },
+            entries: self.entries,
+            states: self.states,
+            lots_used: self.lots_used,
+        }
+    }
+
+    pub(super) fn entries(self) -> (Vec<Entry>, States) {
+        (self.entries, self.states)
+    }
+}
+
+/// A lot to be opened.
+pub(super) struct NewLot {
+    pub(super) from: Pot,
+    pub(super) points: Points,
+    pub(super) earned_at: Timestamp,
+    pub(super) available_at: Timestamp,
+    pub(super) expires_at: Option<Timestamp>,
+}
+
+/// The parts without their accounts, as receipts show them.
+pub(super) fn takes(parts: &[Part]) -> Vec<Take> {
+    parts
+        .iter()
+        .map(|part| Take {
+            lot: part.lot,
+            points: part.points,
+        })
+        .collect()
+}

@@ -1,0 +1,167 @@
+//! What falls due: hold time-outs, expiries, maturities, repayments, the end of a tier.
+
+use super::super::entry::Change;
+use super::super::lot::{LotNumber, Pot};
+use super::super::member::Member;
+use super::super::names::{AccountId, CommandId};
+use super::super::points::Points;
+use super::super::refusal::Refusal;
+use super::draft::Draft;
+use super::tier;
+use crate::event::Timestamp;
+
+impl Draft<'_> {
+    /// Lets everything happen that is due up to now, in the order of time; at one instant first hold
+    /// time-outs, then expiries, then maturities, then what repays a debt.
+    pub(super) fn fall_due(&mut self, account: &AccountId) -> Result<(), Refusal> {
+        let ruling = self.programme;
+        while let Some(due) = next_due(self.member(account)).filter(|due| *due <= self.now) {
+            // Shielded points expire when their hold closes, not in the past.
+            let at = due.max(self.member(account).as_of());
+            self.programme = self.rules.at(at).unwrap_or(ruling);
+            self.time_out(account, at)?;
+            self.expire(account, at)?;
+            self.mature(account, at)?;
+            self.repay(account, at)?;
+            tier::end_term(self, account, at)?;
+        }
+        self.programme = ruling;
+        self.repay(account, self.now)
+    }
+
+    fn time_out(&mut self, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
+        let due: Vec<CommandId> = self
+            .member(account)
+            .holds
+            .iter()
+            .filter(|share| share.until.is_some_and(|until| until <= at))
+            .map(|share| share.hold.clone())
+            .collect();
+        for hold in due {
+            self.close_share(account, &hold, at, Pot::Available)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the account's part of a hold; its points go to one pot.
+    pub(super) fn close_share(
+        &mut self,
+        account: &AccountId,
+        hold: &CommandId,
+        at: Timestamp,
+        to: Pot,
+    ) -> Result<(), Refusal> {
+        let share = self.member(account).holds.iter().find(|s| s.hold == *hold);
+        for part in share.map_or_else(Vec::new, |share| share.parts.clone()) {
+            self.post_at(
+                at,
+                Change::Moved {
+                    account: account.clone(),
+                    lot: part.lot,
+                    from: Pot::Held,
+                    to,
+                    points: part.points,
+                },
+            )?;
+        }
+        self.post_at(
+            at,
+            Change::HoldClosed {
+                account: account.clone(),
+                hold: hold.clone(),
+            },
+        )
+    }
+
+    fn expire(&mut self, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
+        let due: Vec<(LotNumber, bool, Points)> = self
+            .member(account)
+            .lots()
+            .iter()
+            .filter(|lot| lot.free.0 > 0 && lot.is_expired(at))
+            .map(|lot| (lot.number, lot.pending, lot.free))
+            .collect();
+        for (lot, pending, points) in due {
+            let from = if pending {
+                Pot::Pending
+            } else {
+                Pot::Available
+            };
+            self.post_at(
+                at,
+                Change::Moved {
+                    account: account.clone(),
+                    lot,
+                    from,
+                    to: Pot::Expired,
+                    points,
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    fn mature(&mut self, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
+        let due: Vec<(LotNumber, Points)> = self
+            .member(account)
+            .lots()
+            .iter()
+            .filter(|lot| lot.pending && lot.available_at <= at)
+            .map(|lot| (lot.number, lot.free))
+            .collect();
+        for (lot, points) in due {
+            self.post_at(
+                at,
+                Change::Matured {
+                    account: account.clone(),
+                    lot,
+                    points,
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Usable points repay a debt at once, in the order of consumption.
+    fn repay(&mut self, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
+        let mut debt = self.member(account).debt().0;
+        if debt == 0 {
+            return Ok(());
+        }
+        for part in self.usable(std::slice::from_ref(account)) {
+            let points = Points(debt.min(part.points.0));
+            if points.0 == 0 {
+                break;
+            }
+            debt -= points.0;
+            self.post_at(
+                at,
+                Change::Moved {
+                    account: account.clone(),
+                    lot: part.lot,
+                    from: Pot::Available,
+                    to: Pot::Debt,
+                    points,
+                },
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The earliest instant at which something falls due.
+fn next_due(member: &Member) -> Option<Timestamp> {
+    let holds = member.holds.iter().filter_map(|share| share.until);
+    let expiries = member
+        .lots()
+        .iter()
+        .filter(|lot| lot.free.0 > 0)
+        .filter_map(|lot| lot.expires_at);
+    let maturities = member
+        .lots()
+        .iter()
+        .filter(|lot| lot.pending)
+        .map(|lot| lot.available_at);
+    let term = member.term.map(|term| term.until);
+    holds.chain(expiries).chain(maturities).chain(term).min()
+}

@@ -1,0 +1,211 @@
+//! Deciding: from states, rules and a command to entries, or to a refusal.
+
+mod adjust;
+mod draft;
+mod due;
+mod earn;
+mod group;
+mod hold;
+mod redeem;
+mod refund;
+mod stamp;
+pub(super) mod tier;
+mod transfer;
+
+use super::command::{Action, Command};
+use super::deed::{Deed, Subject};
+use super::entry::Entry;
+use super::lot::LotNumber;
+use super::names::AccountId;
+use super::receipt::{Receipt, Submitted};
+use super::refusal::Refusal;
+use super::rules::{self, Rules};
+use super::states::{Key, States};
+use crate::event::Timestamp;
+use draft::Draft;
+
+/// What a command comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The receipt.
+    pub submitted: Submitted,
+    /// What is to be written to the journal, in this order.
+    pub entries: Vec<Entry>,
+    /// The states after all entries.
+    pub states: States,
+    /// How many of the offered lot numbers were used, from the first.
+    pub lots_used: usize,
+}
+
+/// Decides upon a command: pure, without clock or input. Due events come first, at their own instants.
+///
+/// `states` must hold every record of [`needs`]; `numbers` are lot numbers that nobody else uses, at
+/// least [`lots_at_most`] of them.
+///
+/// ```
+/// use tenure::loyalty::{decide, Command, Earn, LotNumber, Points, Programme, Receipt, Rules, States};
+/// use tenure::event::Timestamp;
+///
+/// let rules = Rules::new(Programme::default())?;
+/// let command = Command::new("gift", Timestamp::EPOCH, Earn::points("ann", Points(50)));
+/// let outcome = decide(&States::new(), &rules, &command, &[LotNumber(1)])?;
+/// assert_eq!(outcome.states.member(&"ann".into()).available(), Points(50));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`Refusal`], which says why not. Nothing is written then, not even what fell due: it will fall due
+/// at the next command, at the same instant.
+pub fn decide(
+    states: &States,
+    rules: &Rules,
+    command: &Command,
+    numbers: &[LotNumber],
+) -> Result<Outcome, Refusal> {
+    if let Some(deed) = states.deed(&command.id) {
+        return replay(states, deed, command);
+    }
+    let programme = rules
+        .at(command.at)
+        .ok_or(Refusal::NoProgramme { at: command.at })?;
+    let mut draft = Draft::new(states, rules, programme, command, numbers);
+    let accounts = touched(states, &command.action);
+    for account in &accounts {
+        not_before(states, account, command.at)?;
+        draft.fall_due(account)?;
+    }
+    let (receipt, subject) = act(&mut draft, &command.action)?;
+    for account in &accounts {
+        draft.fall_due(account)?;
+    }
+    let deed = Deed {
+        at: command.at,
+        action: command.action.clone(),
+        receipt: receipt.clone(),
+        subject,
+    };
+    draft.done(deed)?;
+    Ok(draft.outcome(receipt))
+}
+
+/// What falls due for an account up to an instant, as entries, and the states after them.
+///
+/// # Errors
+/// [`Refusal::TimeGoesBack`] before the account's last entry; [`Refusal`] when an instant leaves the
+/// calendar, or the states are not those of a ledger.
+pub fn fall_due(
+    states: &States,
+    rules: &Rules,
+    account: &AccountId,
+    now: Timestamp,
+) -> Result<(Vec<Entry>, States), Refusal> {
+    let programme = rules.at(now).ok_or(Refusal::NoProgramme { at: now })?;
+    not_before(states, account, now)?;
+    let mut draft = Draft::tick(states, rules, programme, now);
+    draft.fall_due(account)?;
+    Ok(draft.entries())
+}
+
+/// The records that [`decide`] reads for a command, as far as the records at hand tell.
+///
+/// A command that refers to an earlier one touches accounts which only that one's record names:
+/// load, ask again, and load what is missing.
+pub fn needs(command: &Command, at_hand: &States) -> Vec<Key> {
+    let mut keys = vec![Key::Deed(command.id.clone()), Key::Books];
+    keys.extend(command.action.reference().cloned().map(Key::Deed));
+    keys.extend(
+        touched(at_hand, &command.action)
+            .into_iter()
+            .map(Key::Member),
+    );
+    keys
+}
+
+/// The most lots that a command can create: one, or one for each lot that it draws on.
+pub fn lots_at_most(command: &Command, states: &States) -> usize {
+    match &command.action {
+        Action::Earn(_) | Action::Adjust(_) => 1,
+        Action::Transfer { from, .. } => states.member(from).lots().len(),
+        Action::ReverseRedeem { redemption, .. } => {
+            states
+                .deed(redemption)
+                .map_or(0, |deed| match &deed.subject {
+                    Subject::Redemption { parts } => parts.len(),
+                    _ => 0,
+                })
+        }
+        _ => 0,
+    }
+}
+
+fn replay(states: &States, deed: &Deed, command: &Command) -> Result<Outcome, Refusal> {
+    if deed.action != command.action {
+        return Err(Refusal::IdempotencyConflict {
+            id: command.id.clone(),
+        });
+    }
+    Ok(Outcome {
+        submitted: Submitted {
+            receipt: deed.receipt.clone(),
+            replayed: true,
+        },
+        entries: Vec::new(),
+        states: states.clone(),
+        lots_used: 0,
+    })
+}
+
+fn not_before(states: &States, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
+    let as_of = states.member(account).as_of();
+    if at >= as_of {
+        return Ok(());
+    }
+    Err(Refusal::TimeGoesBack {
+        account: account.clone(),
+        at,
+        as_of,
+    })
+}
+
+/// All accounts that a command touches, each once.
+fn touched(states: &States, action: &Action) -> Vec<AccountId> {
+    let referred = action.reference().and_then(|id| states.deed(id));
+    let mut accounts: Vec<AccountId> = Vec::new();
+    let named = action.accounts().into_iter();
+    for account in named.chain(referred.into_iter().flat_map(Deed::accounts)) {
+        if !accounts.contains(account) {
+            accounts.push(account.clone());
+        }
+    }
+    accounts
+}
+
+fn act(draft: &mut Draft<'_>, action: &Action) -> Result<(Receipt, Subject), Refusal> {
+    match action {
+        Action::Earn(earn) => earn::earn(draft, earn),
+        Action::Redeem(redeem) => redeem::redeem(draft, redeem),
+        Action::ReverseRedeem { redemption, points } => redeem::reverse(draft, redemption, *points),
+        Action::Refund { order, money } => refund::refund(draft, order, *money),
+        Action::Hold(hold) => hold::hold(draft, hold),
+        Action::Capture { hold, points } => hold::capture(draft, hold, *points),
+        Action::Release { hold } => hold::release(draft, hold),
+        Action::Adjust(adjust) => adjust::adjust(draft, adjust),
+        Action::Transfer { from, to, points } => transfer::transfer(draft, from, to, *points),
+        Action::GroupOpen { account } => group::open(draft, account),
+        Action::GroupJoin { account, group } => group::join(draft, account, group),
+        Action::Stamp { account, count } => stamp::stamp(draft, account, *count),
+        Action::Unstamp { account, count } => stamp::unstamp(draft, account, *count),
+        Action::SetUrr { urr } => {
+            if draft.programme.liability.is_none() {
+                return Err(Refusal::NotInProgramme { rules: "liability" });
+            }
+            rules::check_urr(*urr).map_err(|_| Refusal::InvalidAmount {
+                what: "redemption rate's numerator",
+                value: urr.num(),
+                expected: "from 0 to the denominator",
+            })?;
+            draft.post(super::entry::Change::Expected { urr: *urr })?;
+            Ok((Receipt::Noted {}, Subject::None))
+        }
+    }
+}

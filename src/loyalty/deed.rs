@@ -1,0 +1,143 @@
+//! What a ledger remembers of a command that was carried out.
+
+use serde::{Deserialize, Serialize};
+
+use super::command::Action;
+use super::lot::LotNumber;
+use super::names::{AccountId, CommandId};
+use super::points::Points;
+use super::receipt::Receipt;
+use crate::event::Timestamp;
+
+/// A command that was carried out: its body and first receipt, and what later commands do to it.
+///
+/// There is at most one for a [`CommandId`]: that is what makes a command safe to send twice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deed {
+    /// When the command was carried out.
+    pub at: Timestamp,
+    /// What was commanded.
+    pub action: Action,
+    /// What it came to.
+    pub receipt: Receipt,
+    /// What later commands can refer to.
+    pub subject: Subject,
+}
+
+/// What of a command later commands can refer to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Subject {
+    /// Nothing.
+    None,
+    /// An order that earned points.
+    Order(Order),
+    /// A redemption or a capture.
+    Redemption {
+        /// What was consumed, in that order.
+        parts: Vec<Part>,
+    },
+    /// A hold.
+    Hold {
+        /// What was reserved, in consumption order.
+        parts: Vec<Part>,
+        /// When it times out.
+        until: Option<Timestamp>,
+        /// Whether it was captured or released.
+        closed: bool,
+    },
+    /// A team purchase.
+    Group(Group),
+}
+
+/// An order that earned points, and what was refunded of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Whose.
+    pub account: AccountId,
+    /// What was paid, in minor units.
+    pub money: i64,
+    /// What of it was refunded.
+    pub refunded: i64,
+    /// Points granted.
+    pub points: Points,
+    /// Points that the order still deserves.
+    pub kept: Points,
+    /// Its lot, if it got points.
+    pub lot: Option<LotNumber>,
+    /// Points that expired unspent and made up for points owed.
+    pub absorbed: Points,
+    /// Whether it counts towards tiers.
+    pub qualifying: bool,
+    /// The part of the money that belongs to the points, at the sale.
+    pub allocated_first: i64,
+    /// The same after refunds.
+    pub allocated: i64,
+}
+
+/// Points of one lot in a redemption or a hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Whose.
+    pub account: AccountId,
+    /// The lot.
+    pub lot: LotNumber,
+    /// Points that are still consumed or reserved: reversals lower them.
+    pub points: Points,
+}
+
+/// A team purchase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// From this instant on nobody can join.
+    pub deadline: Timestamp,
+    /// Members, with the command by which each one came.
+    pub members: Vec<(AccountId, CommandId)>,
+    /// Whether the team became complete.
+    pub formed: bool,
+}
+
+/// Where a team purchase stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupState {
+    /// Members can join.
+    Open,
+    /// It became complete in time.
+    Formed,
+    /// The deadline passed first.
+    Failed,
+}
+
+impl Group {
+    /// Where the team stands at an instant; the deadline itself is too late.
+    pub fn state(&self, now: Timestamp) -> GroupState {
+        if self.formed {
+            GroupState::Formed
+        } else if now >= self.deadline {
+            GroupState::Failed
+        } else {
+            GroupState::Open
+        }
+    }
+}
+
+impl Deed {
+    /// The accounts that a command which refers to this one will touch.
+    pub(crate) fn accounts(&self) -> Vec<&AccountId> {
+        match &self.subject {
+            Subject::None => Vec::new(),
+            Subject::Order(order) => vec![&order.account],
+            Subject::Redemption { parts } | Subject::Hold { parts, .. } => {
+                let mut accounts: Vec<&AccountId> = Vec::new();
+                for part in parts {
+                    if !accounts.contains(&&part.account) {
+                        accounts.push(&part.account);
+                    }
+                }
+                accounts
+            }
+            Subject::Group(group) => group.members.iter().map(|(account, _)| account).collect(),
+        }
+    }
+}

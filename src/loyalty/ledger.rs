@@ -1,0 +1,391 @@
+//! The ledger: decisions, made durable.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use thiserror::Error;
+
+use super::apply::{Misfit, apply};
+use super::command::Command;
+use super::decide::{decide, fall_due, lots_at_most, needs};
+use super::entry::Entry;
+use super::lot::{Lot, LotNumber, Pot};
+use super::names::{AccountId, CommandId};
+use super::points::Points;
+use super::receipt::Submitted;
+use super::refusal::Refusal;
+use super::rules::Rules;
+use super::snapshot::{Account, Snapshot};
+use super::states::{Key, Record, States};
+use super::store::{Batch, CommitError, Store, StoreError, Versioned};
+use crate::event::Timestamp;
+
+/// A points ledger: a programme's rules and a store. Shared by any number of threads.
+///
+/// ```
+/// use tenure::loyalty::{Command, Earn, Ledger, MemoryStore, Points, Programme, Redeem, Rules};
+///
+/// let programme: Programme = serde_json::from_str(r#"{
+///     "earn": {"rounding": "floor", "round_scope": "order"},
+///     "earn_rules": [{"rate": [1, 100]}],
+///     "expiry": {"kind": "days", "n": 365}
+/// }"#)?;
+/// let ledger = Ledger::new(MemoryStore::new(), Rules::new(programme)?);
+///
+/// let (monday, tuesday) = ("2025-01-06".parse()?, "2025-01-07".parse()?);
+/// ledger.submit(Command::new("order-1", monday, Earn::money("ann", 12_99)))?;
+/// ledger.submit(Command::new("reward-1", tuesday, Redeem::points("ann", Points(5))))?;
+/// assert_eq!(ledger.account(&"ann".into(), tuesday)?.available, Points(7));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Ledger<S> {
+    store: S,
+    rules: Rules,
+    /// Lot numbers that the store gave and no lot has.
+    numbers: Mutex<BTreeSet<u64>>,
+}
+
+/// Why a ledger did not do what it was asked.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// The programme's rules say no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store failed; whether the command was carried out is learnt by sending it again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An entry of the journal does not fit the ones before it.
+    #[error("entry {number} of the journal does not fit the ones before it")]
+    Journal {
+        /// The entry's number.
+        number: u64,
+        /// In what it does not fit.
+        source: Misfit,
+    },
+}
+
+/// A line of a statement: points that moved, and what was available after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementLine {
+    /// The entry's number in the journal.
+    pub number: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The command with which it was booked.
+    pub command: Option<CommandId>,
+    /// From which pot.
+    pub from: Pot,
+    /// To which pot.
+    pub to: Pot,
+    /// How many points.
+    pub points: Points,
+    /// Usable points less the debt after it.
+    pub available: Points,
+}
+
+impl<S: Store> Ledger<S> {
+    /// A ledger upon a store, empty or not.
+    pub fn new(store: S, rules: Rules) -> Self {
+        Self {
+            store,
+            rules,
+            numbers: Mutex::new(BTreeSet::new()),
+        }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Carries a command out; when this returns, the store has it.
+    ///
+    /// When another thread or process changes the same records meanwhile, the command is decided
+    /// again; each time that happens, another command was carried out.
+    ///
+    /// # Errors
+    /// [`LedgerError::Refused`] with the reason; [`LedgerError::Store`] when the store fails.
+    pub fn submit(&self, command: Command) -> Result<Submitted, LedgerError> {
+        let mut results = self.submit_batch(&[command])?;
+        match results.pop() {
+            Some(result) => Ok(result?),
+            None => Err(LedgerError::Refused(Refusal::Overflow {
+                what: "number of commands",
+            })),
+        }
+    }
+
+    /// Carries several commands out, one after the other, in one commit; a refused one leaves no trace
+    /// and does not stop the next.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store fails; then none of them was carried out, or all.
+    pub fn submit_batch(
+        &self,
+        commands: &[Command],
+    ) -> Result<Vec<Result<Submitted, Refusal>>, StoreError> {
+        loop {
+            let mut desk = Desk::default();
+            let results = commands
+                .iter()
+                .map(|command| self.decide_on(&mut desk, command))
+                .collect::<Result<Vec<_>, _>>()?;
+            if self.write(desk)? {
+                return Ok(results);
+            }
+        }
+    }
+
+    /// Books everything that is due up to an instant, for all members; returns the number of entries.
+    ///
+    /// Nobody needs to call this: what is due is booked with a member's next command, at the same
+    /// instants and with the same result, and every answer of the ledger takes it into account.
+    ///
+    /// # Errors
+    /// As [`Ledger::submit`].
+    pub fn tick(&self, now: Timestamp) -> Result<usize, LedgerError> {
+        let mut accounts = Vec::new();
+        self.store.records(&mut |key, record| {
+            if let (Key::Member(account), Record::Member(member)) = (key, record)
+                && member.as_of() <= now
+            {
+                accounts.push(account.clone());
+            }
+            ControlFlow::Continue(())
+        })?;
+        accounts.sort_unstable();
+        let mut booked = 0;
+        for account in accounts {
+            booked += self.tick_one(&account, now)?;
+        }
+        Ok(booked)
+    }
+
+    /// One account at an instant that is not before its last entry.
+    ///
+    /// # Errors
+    /// As [`Ledger::submit`]; an account that nobody knows is empty, not an error.
+    pub fn account(&self, account: &AccountId, now: Timestamp) -> Result<Account, LedgerError> {
+        let states = self.due_states(account, now)?;
+        let programme = self.rules.at(now);
+        let programme = programme.ok_or(Refusal::NoProgramme { at: now })?;
+        Ok(Account::of(states.member(account), programme, now)?)
+    }
+
+    /// The lots of an account that expire before an instant and still have free points, soonest first.
+    ///
+    /// # Errors
+    /// As [`Ledger::account`].
+    pub fn expiring(
+        &self,
+        account: &AccountId,
+        now: Timestamp,
+        before: Timestamp,
+    ) -> Result<Vec<Lot>, LedgerError> {
+        let states = self.due_states(account, now)?;
+        let lots = states.member(account).lots().iter();
+        let mut lots: Vec<Lot> = lots
+            .filter(|lot| lot.free.0 > 0 && lot.expires_at.is_some_and(|at| at < before))
+            .cloned()
+            .collect();
+        lots.sort_by_key(|lot| (lot.expires_at, lot.number));
+        Ok(lots)
+    }
+
+    /// Everything at an instant that is not before the last entry.
+    ///
+    /// # Errors
+    /// As [`Ledger::submit`].
+    pub fn snapshot(&self, now: Timestamp) -> Result<Snapshot, LedgerError> {
+        let mut states = States::new();
+        self.store.records(&mut |key, record| {
+            states.insert(key.clone(), record.clone());
+            ControlFlow::Continue(())
+        })?;
+        Ok(Snapshot::of(&states, &self.rules, now)?)
+    }
+
+    /// All records as they were at an instant, from the journal; see [`Snapshot::of`].
+    ///
+    /// # Errors
+    /// [`LedgerError::Journal`] for a journal that no ledger wrote; [`LedgerError::Store`].
+    pub fn as_of(&self, instant: Timestamp) -> Result<States, LedgerError> {
+        let mut states = States::new();
+        let mut misfit = None;
+        self.store.scan(1, &mut |number, entry| {
+            if entry.at <= instant
+                && let Err(source) = apply(&mut states, entry)
+            {
+                misfit = Some(LedgerError::Journal { number, source });
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        misfit.map_or(Ok(states), Err)
+    }
+
+    /// Every movement of an account's points that is in the journal, with the running balance.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`].
+    pub fn statement(&self, account: &AccountId) -> Result<Vec<StatementLine>, LedgerError> {
+        let mut lines = Vec::new();
+        let mut available = 0_i64;
+        self.store.scan(1, &mut |number, entry| {
+            if let (Some((from, to, points)), true) =
+                (entry.posting(), entry.account() == Some(account))
+            {
+                let counts = |pot| matches!(pot, Pot::Available | Pot::Debt);
+                if counts(from) {
+                    available -= points.0;
+                }
+                if counts(to) {
+                    available += points.0;
+                }
+                lines.push(StatementLine {
+                    number,
+                    at: entry.at,
+                    command: entry.command.clone(),
+                    from,
+                    to,
+                    points,
+                    available: Points(available),
+                });
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(lines)
+    }
+
+    /// Decides upon one command of a batch.
+    fn decide_on(
+        &self,
+        desk: &mut Desk,
+        command: &Command,
+    ) -> Result<Result<Submitted, Refusal>, StoreError> {
+        let mut keys = needs(command, &desk.states);
+        self.fetch(desk, &keys)?;
+        if command.action.reference().is_some() {
+            keys = needs(command, &desk.states);
+            self.fetch(desk, &keys)?;
+        }
+        let states = desk.states.subset(&keys);
+        let numbers = self.take_numbers(lots_at_most(command, &states))?;
+        let decided = decide(&states, &self.rules, command, &numbers);
+        let used = decided.as_ref().map_or(0, |outcome| outcome.lots_used);
+        let (used, unused) = numbers.split_at(used.min(numbers.len()));
+        self.give_back(unused);
+        desk.used.extend(used);
+        Ok(decided.map(|outcome| {
+            desk.states.absorb(outcome.states);
+            desk.entries.extend(outcome.entries);
+            outcome.submitted
+        }))
+    }
+
+    fn tick_one(&self, account: &AccountId, now: Timestamp) -> Result<usize, LedgerError> {
+        loop {
+            let mut desk = Desk::default();
+            self.fetch(&mut desk, &[Key::Member(account.clone())])?;
+            if desk.states.member(account).as_of() > now {
+                return Ok(0);
+            }
+            let (entries, states) = fall_due(&desk.states, &self.rules, account, now)?;
+            let booked = entries.len();
+            desk.states = states;
+            desk.entries = entries;
+            if self.write(desk)? {
+                return Ok(booked);
+            }
+        }
+    }
+
+    /// Puts records on the desk that are not there yet.
+    fn fetch(&self, desk: &mut Desk, keys: &[Key]) -> Result<(), StoreError> {
+        let missing: Vec<Key> = keys
+            .iter()
+            .filter(|key| !desk.versions.contains_key(key))
+            .cloned()
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let found = self.store.load(&missing)?;
+        for (key, Versioned { version, record }) in missing.into_iter().zip(found) {
+            if let Some(record) = record {
+                desk.states.insert(key.clone(), record);
+            }
+            desk.versions.insert(key, version);
+        }
+        Ok(())
+    }
+
+    /// Commits what is on the desk; `false` when a record moved meanwhile.
+    fn write(&self, desk: Desk) -> Result<bool, StoreError> {
+        if desk.entries.is_empty() {
+            return Ok(true);
+        }
+        let keys: BTreeSet<Key> = desk.entries.iter().map(Entry::key).collect();
+        let changed = keys
+            .into_iter()
+            .filter_map(|key| desk.states.get(&key).map(|record| (key, record)))
+            .collect();
+        let batch = Batch {
+            expected: desk.versions.into_iter().collect(),
+            changed,
+            entries: desk.entries,
+        };
+        match self.store.commit(batch) {
+            Ok(_) => Ok(true),
+            Err(CommitError::Moved { .. }) => {
+                self.give_back(&desk.used);
+                Ok(false)
+            }
+            Err(CommitError::Store(error)) => Err(error),
+        }
+    }
+
+    fn due_states(&self, account: &AccountId, now: Timestamp) -> Result<States, LedgerError> {
+        let mut desk = Desk::default();
+        self.fetch(&mut desk, &[Key::Member(account.clone())])?;
+        Ok(fall_due(&desk.states, &self.rules, account, now)?.1)
+    }
+
+    /// The lowest free lot numbers.
+    fn take_numbers(&self, count: usize) -> Result<Vec<LotNumber>, StoreError> {
+        let mut free = self.numbers();
+        let missing = count.saturating_sub(free.len());
+        if missing > 0 {
+            free.extend(self.store.reserve_lots(missing as u64)?);
+        }
+        let taken = std::iter::from_fn(|| free.pop_first());
+        Ok(taken.take(count).map(LotNumber).collect())
+    }
+
+    fn give_back(&self, numbers: &[LotNumber]) {
+        if !numbers.is_empty() {
+            self.numbers().extend(numbers.iter().map(|number| number.0));
+        }
+    }
+
+    fn numbers(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The records that a batch is decided upon.
+#[derive(Default)]
+struct Desk {
+    states: States,
+    versions: HashMap<Key, u64, foldhash::fast::RandomState>,
+    entries: Vec<Entry>,
+    used: Vec<LotNumber>,
+}

@@ -1,0 +1,132 @@
+//! What a ledger remembers of one member.
+
+use serde::{Deserialize, Serialize};
+
+use super::lot::{Lot, LotNumber, Take};
+use super::names::CommandId;
+use super::points::Points;
+use crate::event::Timestamp;
+
+/// The state of one member: lots, open holds, debt, and what caps, limits and tiers must remember.
+///
+/// Changed by [`apply`](super::apply) only. As of the instant of the last entry: what became due later
+/// is booked with the member's next command, at the instant at which it was due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    pub(crate) as_of: Timestamp,
+    pub(crate) joined: Option<Timestamp>,
+    /// In ascending order of their numbers.
+    pub(crate) lots: Vec<Lot>,
+    pub(crate) available: Points,
+    pub(crate) debt: Points,
+    pub(crate) written_off: Points,
+    pub(crate) granted: Points,
+    pub(crate) holds: Vec<HoldShare>,
+    pub(crate) recent_grants: Vec<(Timestamp, Points)>,
+    pub(crate) recent_redemptions: Vec<Timestamp>,
+    /// What counts towards tiers, in ascending order of the stretch of time that it counts for.
+    pub(crate) qualified: Vec<(Timestamp, i64)>,
+    pub(crate) term: Option<Term>,
+    /// The part of the money of all sales that belongs to their points.
+    pub(crate) allocated: i64,
+    /// Points issued, less those taken back.
+    pub(crate) issued: i64,
+    pub(crate) card: Option<Card>,
+}
+
+/// The points of one member in a hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HoldShare {
+    pub(crate) hold: CommandId,
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) parts: Vec<Take>,
+}
+
+/// A tier that was reached on a day and is valid for 12 months.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Term {
+    /// The tier; above 0.
+    pub tier: u32,
+    /// When it was reached or confirmed.
+    pub since: Timestamp,
+    /// The instant at which it must be earned again.
+    pub until: Timestamp,
+}
+
+/// A stamp card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    /// Stamps; negative when more were taken than there were.
+    pub stamps: i64,
+    /// Rewards that have not been broken.
+    pub rewards: i64,
+}
+
+impl Member {
+    /// A member of whom nothing is known.
+    pub(crate) const fn unknown() -> Self {
+        Self {
+            as_of: Timestamp::MIN,
+            joined: None,
+            lots: Vec::new(),
+            available: Points::ZERO,
+            debt: Points::ZERO,
+            written_off: Points::ZERO,
+            granted: Points::ZERO,
+            holds: Vec::new(),
+            recent_grants: Vec::new(),
+            recent_redemptions: Vec::new(),
+            qualified: Vec::new(),
+            term: None,
+            allocated: 0,
+            issued: 0,
+            card: None,
+        }
+    }
+
+    /// The instant of the member's last entry.
+    pub fn as_of(&self) -> Timestamp {
+        self.as_of
+    }
+
+    /// When the member's first points command came; `None` for a member who only has stamps, or nothing.
+    pub fn joined(&self) -> Option<Timestamp> {
+        self.joined
+    }
+
+    /// All lots, in the order of their numbers.
+    pub fn lots(&self) -> &[Lot] {
+        &self.lots
+    }
+
+    /// Points that the member owes.
+    pub fn debt(&self) -> Points {
+        self.debt
+    }
+
+    /// Points that were not asked back.
+    pub fn written_off(&self) -> Points {
+        self.written_off
+    }
+
+    /// Usable points less the debt; below 0 only when no usable points are left.
+    pub fn available(&self) -> Points {
+        // Both are sums of columns that `apply` keeps within 64 bits, neither of them negative.
+        Points(self.available.0 - self.debt.0)
+    }
+
+    /// The stamp card, if there ever was a stamp.
+    pub fn card(&self) -> Option<Card> {
+        self.card
+    }
+
+    pub(crate) fn lot(&self, number: LotNumber) -> Option<&Lot> {
+        let at = self.lots.binary_search_by_key(&number, |lot| lot.number);
+        at.ok().and_then(|at| self.lots.get(at))
+    }
+
+    pub(crate) fn lot_mut(&mut self, number: LotNumber) -> Option<&mut Lot> {
+        let at = self.lots.binary_search_by_key(&number, |lot| lot.number);
+        at.ok().and_then(|at| self.lots.get_mut(at))
+    }
+}

@@ -1,0 +1,157 @@
+//! A store in memory.
+
+use std::collections::HashMap;
+use std::ops::{ControlFlow, Range};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use foldhash::fast::RandomState;
+
+use super::entry::Entry;
+use super::states::{Key, Record};
+use super::store::{Batch, CommitError, Store, StoreError, Versioned};
+
+/// A store in memory: for tests, simulations, what-ifs, and programmes that keep their own journal.
+///
+/// Nothing is written anywhere; what it holds ends with it.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    shelf: Mutex<Shelf>,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    records: HashMap<Key, (u64, Record), RandomState>,
+    journal: Vec<Entry>,
+    lots: u64,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        // A visitor that panicked changed nothing: changes happen in `commit`, after all checks.
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    fn load(&self, keys: &[Key]) -> Result<Vec<Versioned>, StoreError> {
+        let shelf = self.shelf();
+        let find = |key| match shelf.records.get(key) {
+            Some((version, record)) => Versioned {
+                version: *version,
+                record: Some(record.clone()),
+            },
+            None => Versioned {
+                version: 0,
+                record: None,
+            },
+        };
+        Ok(keys.iter().map(find).collect())
+    }
+
+    fn commit(&self, batch: Batch) -> Result<u64, CommitError> {
+        let mut shelf = self.shelf();
+        for (key, expected) in &batch.expected {
+            let found = shelf.records.get(key).map_or(0, |(version, _)| *version);
+            if found != *expected {
+                return Err(CommitError::Moved {
+                    key: key.clone(),
+                    found,
+                    expected: *expected,
+                });
+            }
+        }
+        for (key, record) in batch.changed {
+            let version = shelf.records.get(&key).map_or(0, |(version, _)| *version);
+            shelf.records.insert(key, (version + 1, record));
+        }
+        let first = shelf.journal.len() as u64 + 1;
+        shelf.journal.extend(batch.entries);
+        Ok(first)
+    }
+
+    fn scan(
+        &self,
+        from: u64,
+        visit: &mut dyn FnMut(u64, &Entry) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let shelf = self.shelf();
+        for (number, entry) in (1..).zip(&shelf.journal) {
+            if number >= from && visit(number, entry).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn records(
+        &self,
+        visit: &mut dyn FnMut(&Key, &Record) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let shelf = self.shelf();
+        for (key, (_, record)) in &shelf.records {
+            if visit(key, record).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn reserve_lots(&self, count: u64) -> Result<Range<u64>, StoreError> {
+        let mut shelf = self.shelf();
+        let first = shelf.lots + 1;
+        let end = first
+            .checked_add(count)
+            .ok_or(StoreError::LotsExhausted { last: shelf.lots })?;
+        shelf.lots = end - 1;
+        Ok(first..end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loyalty::states::Books;
+
+    fn batch(expected: u64) -> Batch {
+        Batch {
+            expected: vec![(Key::Books, expected)],
+            changed: vec![(Key::Books, Record::Books(Books::default()))],
+            entries: vec![],
+        }
+    }
+
+    #[test]
+    fn of_two_batches_upon_one_version_the_second_is_turned_away() {
+        let store = MemoryStore::new();
+        assert_eq!(store.load(&[Key::Books]).unwrap()[0].version, 0);
+        store.commit(batch(0)).unwrap();
+        let error = store.commit(batch(0)).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                CommitError::Moved {
+                    found: 1,
+                    expected: 0,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        store.commit(batch(1)).unwrap();
+        assert_eq!(store.load(&[Key::Books]).unwrap()[0].version, 2);
+    }
+
+    #[test]
+    fn lot_numbers_are_given_once() {
+        let store = MemoryStore::new();
+        assert_eq!(store.reserve_lots(3).unwrap(), 1..4);
+        assert_eq!(store.reserve_lots(1).unwrap(), 4..5);
+        assert!(store.reserve_lots(u64::MAX).is_err());
+        assert_eq!(store.reserve_lots(0).unwrap(), 5..5);
+    }
+}

@@ -1,0 +1,114 @@
+//! What have members earned? Points programmes, and a ledger that keeps points the way a bank keeps money.
+//!
+//! A member earns points for orders, the points lie in *lots* that expire together, and every change
+//! is an entry of a journal that only grows.
+//!
+//! ```
+//! use tenure::loyalty::{Command, Earn, Ledger, MemoryStore, Points, Programme, Redeem, Rules};
+//!
+//! // One point for each 1.00, to be used within six months.
+//! let programme: Programme = serde_json::from_str(r#"{
+//!     "earn": {"rounding": "floor", "round_scope": "order"},
+//!     "earn_rules": [{"rate": [1, 100]}],
+//!     "expiry": {"kind": "months_end", "n": 6}
+//! }"#)?;
+//! let ledger = Ledger::new(MemoryStore::new(), Rules::new(programme)?);
+//!
+//! let ordered = "2020-12-15T09:00:00Z".parse()?;
+//! ledger.submit(Command::new("order-1", ordered, Earn::money("ann", 12_99)))?;
+//! let last_second = "2021-06-30T23:59:59Z".parse()?;
+//! ledger.submit(Command::new("reward-1", last_second, Redeem::points("ann", Points(5))))?;
+//! let account = ledger.account(&"ann".into(), "2021-07-01".parse()?)?;
+//! assert_eq!((account.spent, account.expired), (Points(5), Points(7)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Which to use when
+//!
+//! | you want | use |
+//! |---|---|
+//! | a programme's rules as data | [`Programme`], checked by [`Rules`]; several versions with [`Rules::versions`] |
+//! | a rule that data cannot express | an [`EarnRule`] |
+//! | to carry commands out | [`Ledger::submit`], or [`Ledger::submit_batch`] for many in one commit |
+//! | a balance, what expires soon, a statement | [`Ledger::account`], [`Ledger::expiring`], [`Ledger::statement`] |
+//! | everything, now or at an earlier instant | [`Ledger::snapshot`], [`Ledger::as_of`] with [`Snapshot::of`] |
+//! | the rules alone, in your own machinery | [`decide()`] and [`apply()`], which are pure functions |
+//! | to keep a ledger somewhere else | an implementation of [`Store`] |
+//!
+//! # How it works
+//!
+//! [`decide()`] looks at the states of the members, the rules and a command, and answers with journal
+//! entries and a receipt, or with a [`Refusal`] that says why not. [`apply()`] books an entry: states
+//! are made of entries and of nothing else, so a replay of the journal gives the same states, at any
+//! earlier instant too. Neither reads a clock: time is in the command. What falls due by itself (a hold
+//! that times out, a lot that expires or matures, a tier that ends) is booked at the instant at which
+//! it was due, when the member's next command comes or at a [`Ledger::tick`]; the result is the same.
+//!
+//! Points are whole numbers, rates are exact ([`Rational`]), and there is one rounding where the
+//! programme says so. What would leave 64 bits is refused. Every entry takes points from one [`Pot`] and
+//! puts them into another; every [`Lot`] keeps
+//! `granted = free + held + spent + expired + clawed_back + moved_out`.
+//!
+//! A command has a name ([`CommandId`]) and can be sent twice: the second time gives the first receipt.
+//!
+//! # What it assumes
+//!
+//! Calendar months and years are those of UTC. For one account time does not go back: a command before
+//! the account's last entry is refused. Money has one currency, in minor units.
+//!
+//! # What it costs
+//!
+//! A command costs time in proportion to the lots of the accounts that it touches. A ledger keeps one
+//! record for each member and one for each command; the journal grows by two to six entries a command.
+//!
+//! # Where it comes from
+//!
+//! Double entry and immutable corrections are the bookkeeper's; authorise, capture and release are the
+//! card schemes'. Deferred revenue follows IFRS 15, B39–B43 and Illustrative Example 52.
+
+mod apply;
+mod calendar;
+mod command;
+mod decide;
+mod deed;
+mod entry;
+mod ledger;
+mod liability;
+mod lot;
+mod member;
+mod memory;
+mod names;
+mod points;
+mod programme;
+mod rational;
+mod receipt;
+mod refusal;
+mod rules;
+mod snapshot;
+mod states;
+mod store;
+
+pub use apply::{Misfit, apply};
+pub use command::{Action, Adjust, Basis, Command, Earn, Hold, Line, Purse, Redeem};
+pub use decide::{Outcome, decide, fall_due, lots_at_most, needs};
+pub use deed::{Deed, Group, GroupState, Order, Part, Subject};
+pub use entry::{Change, Entry};
+pub use ledger::{Ledger, LedgerError, StatementLine};
+pub use liability::Liability;
+pub use lot::{Lot, LotNumber, Pot, Take};
+pub use member::{Card, Member, Term};
+pub use memory::MemoryStore;
+pub use names::{AccountId, CommandId};
+pub use points::Points;
+pub use programme::{
+    Cap, Clawback, Consume, Earning, Expiry, ExpiryFrom, Extension, GroupRules, LiabilityRules,
+    Programme, RateRule, RestoreExpired, RoundScope, StampCard, TierKind, TierUnit, Tiers,
+    Velocity,
+};
+pub use rational::{Rational, Rounding};
+pub use receipt::{Receipt, Restoration, Restored, Submitted};
+pub use refusal::Refusal;
+pub use rules::{EarnRule, Rules};
+pub use snapshot::{Account, GroupStanding, LotStanding, Snapshot};
+pub use states::{Books, Key, Record, States};
+pub use store::{Batch, CommitError, Store, StoreError, Versioned};

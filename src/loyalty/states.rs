@@ -1,0 +1,151 @@
+//! Records: the units that are loaded, versioned and committed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
+
+use super::deed::Deed;
+use super::member::Member;
+use super::names::{AccountId, CommandId};
+use super::rational::Rational;
+
+/// The name of a record.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Key {
+    /// A member's state.
+    Member(AccountId),
+    /// A command that was carried out; its existence is the idempotency key.
+    Deed(CommandId),
+    /// What belongs to no member.
+    Books,
+}
+
+/// A record, shared: a copy costs one counter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Record {
+    /// A member's state.
+    #[serde(with = "shared")]
+    Member(Arc<Member>),
+    /// A command that was carried out.
+    #[serde(with = "shared")]
+    Deed(Arc<Deed>),
+    /// What belongs to no member.
+    Books(Books),
+}
+
+/// What belongs to no member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Books {
+    /// The redemption rate that is expected now; `None` until a command sets one, then it replaces the programme's.
+    pub urr: Option<Rational>,
+}
+
+/// Some or all of the records of a ledger: what [`decide`](super::decide()) reads and
+/// [`apply`](super::apply) changes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct States {
+    pub(crate) members: HashMap<AccountId, Arc<Member>, RandomState>,
+    pub(crate) deeds: HashMap<CommandId, Arc<Deed>, RandomState>,
+    pub(crate) books: Books,
+}
+
+impl States {
+    /// No records.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds or replaces a record under its name. A record under a name of another kind is ignored.
+    pub fn insert(&mut self, key: Key, record: Record) {
+        match (key, record) {
+            (Key::Member(account), Record::Member(member)) => {
+                self.members.insert(account, member);
+            }
+            (Key::Deed(id), Record::Deed(deed)) => {
+                self.deeds.insert(id, deed);
+            }
+            (Key::Books, Record::Books(books)) => self.books = books,
+            _ => {}
+        }
+    }
+
+    /// The record of a name, if there is one.
+    pub fn get(&self, key: &Key) -> Option<Record> {
+        match key {
+            Key::Member(account) => self.members.get(account).cloned().map(Record::Member),
+            Key::Deed(id) => self.deeds.get(id).cloned().map(Record::Deed),
+            Key::Books => Some(Record::Books(self.books)),
+        }
+    }
+
+    /// A member's state; the state of nobody when there is none.
+    pub fn member(&self, account: &AccountId) -> &Member {
+        static UNKNOWN: Member = Member::unknown();
+        self.members.get(account).map_or(&UNKNOWN, |m| m)
+    }
+
+    /// The command of that name, if it was carried out.
+    pub fn deed(&self, id: &CommandId) -> Option<&Deed> {
+        self.deeds.get(id).map(|deed| &**deed)
+    }
+
+    /// All members, in no particular order.
+    pub fn members(&self) -> impl Iterator<Item = (&AccountId, &Member)> {
+        self.members.iter().map(|(account, m)| (account, &**m))
+    }
+
+    /// All commands that were carried out, in no particular order.
+    pub fn deeds(&self) -> impl Iterator<Item = (&CommandId, &Deed)> {
+        self.deeds.iter().map(|(id, deed)| (id, &**deed))
+    }
+
+    /// What belongs to no member.
+    pub fn books(&self) -> Books {
+        self.books
+    }
+
+    /// The records of some names, as states of their own.
+    pub(crate) fn subset(&self, keys: &[Key]) -> Self {
+        let mut subset = Self::new();
+        for key in keys {
+            if let Some(record) = self.get(key) {
+                subset.insert(key.clone(), record);
+            }
+        }
+        subset
+    }
+
+    /// Takes over all records of other states.
+    pub(crate) fn absorb(&mut self, other: States) {
+        self.members.extend(other.members);
+        self.deeds.extend(other.deeds);
+        self.books = other.books;
+    }
+
+    pub(crate) fn member_mut(&mut self, account: &AccountId) -> &mut Member {
+        // The copied name shares its text.
+        let member = self.members.entry(account.clone());
+        Arc::make_mut(member.or_insert_with(|| Arc::new(Member::unknown())))
+    }
+}
+
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &Arc<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        T::serialize(value, serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(deserializer).map(Arc::new)
+    }
+}

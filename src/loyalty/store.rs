@@ -1,0 +1,118 @@
+//! What a ledger needs of the place where it is kept.
+
+use std::error::Error;
+use std::ops::{ControlFlow, Range};
+
+use thiserror::Error;
+
+use super::entry::Entry;
+use super::states::{Key, Record};
+
+/// Where a ledger is kept: records with versions, and a journal that only grows.
+///
+/// A store knows nothing of points. It keeps records under their names, each with a version that
+/// every commit of the record raises, and the entries of the journal in the order in which they were
+/// committed, numbered from 1. What it must promise: a batch is there in whole or not at all; once
+/// [`Store::commit`] has returned it is there for good; and of two batches that expect the same version
+/// of a record and change it, one is turned away.
+pub trait Store: Send + Sync {
+    /// The records of some names, in their order, with their versions.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn load(&self, keys: &[Key]) -> Result<Vec<Versioned>, StoreError>;
+
+    /// Writes a batch, in whole or not at all; returns the number of its first entry in the journal.
+    ///
+    /// # Errors
+    /// [`CommitError::Moved`] names a record whose version is not the expected one; nothing was written.
+    fn commit(&self, batch: Batch) -> Result<u64, CommitError>;
+
+    /// Shows the entries of the journal from a number on, in their order, until the visitor breaks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn scan(
+        &self,
+        from: u64,
+        visit: &mut dyn FnMut(u64, &Entry) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+
+    /// Shows all records, each as of one commit, in any order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn records(
+        &self,
+        visit: &mut dyn FnMut(&Key, &Record) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+
+    /// Numbers for new lots, never given before; consecutive, from 1 on.
+    ///
+    /// Numbers that are not used are no loss. A store that is opened again may give those once more
+    /// that are in no entry of its journal.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be written.
+    fn reserve_lots(&self, count: u64) -> Result<Range<u64>, StoreError>;
+}
+
+/// A record and its version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Versioned {
+    /// How often the record was committed; 0 for one that is not there.
+    pub version: u64,
+    /// The record; `None` exactly when the version is 0.
+    pub record: Option<Record>,
+}
+
+/// What is written together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// The versions of all records that the batch was decided upon, changed or not. A record that must
+    /// be new is expected at version 0: that is how a command's name is used once.
+    pub expected: Vec<(Key, u64)>,
+    /// The records after the batch, those only that it changes; each is among the expected ones.
+    pub changed: Vec<(Key, Record)>,
+    /// The journal entries, in their order.
+    pub entries: Vec<Entry>,
+}
+
+/// A store could not do its work.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// What is below the store failed.
+    #[error("the store failed while {doing}")]
+    Failed {
+        /// What it was doing.
+        doing: &'static str,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The store has no more lot numbers.
+    #[error("all lot numbers up to {last} are used")]
+    LotsExhausted {
+        /// The last one.
+        last: u64,
+    },
+}
+
+/// A batch was not written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// A record has another version than expected: decide again upon the new one.
+    #[error("the record {key:?} has version {found}, expected {expected}")]
+    Moved {
+        /// The record.
+        key: Key,
+        /// Its version.
+        found: u64,
+        /// The version that the batch was decided upon.
+        expected: u64,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
