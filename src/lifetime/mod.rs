@@ -31,6 +31,7 @@
 //! | question | take |
 //! |---|---|
 //! | who is alive, how many purchases will follow | [`BgNbd`] |
+//! | the same, where customers may leave without a repeat purchase | [`ParetoNbd`] |
 //! | what will a purchase be worth | [`GammaGamma`] |
 //! | the two together, discounted | [`CustomerValue`] |
 //! | how many purchases will a cohort make, week by week | [`forecast`] |
@@ -62,12 +63,15 @@ pub mod forecast;
 mod gamma_gamma;
 pub mod interval;
 pub mod laws;
+mod pareto_nbd;
 mod posterior;
+mod rates;
 mod value;
 
 pub use bg_nbd::BgNbd;
 pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit};
 pub use gamma_gamma::GammaGamma;
+pub use pareto_nbd::ParetoNbd;
 pub use value::{CustomerValue, Discount, Horizon, Schedule, UnitSpend};
 
 use crate::error::DataError;
