@@ -14,7 +14,7 @@ use super::lifetime_pareto;
 use super::tally::Tally;
 
 /// The models that the crate says it has: a quantity of theirs that is not supported is a failure.
-const CLAIMED: &[&str] = &["bgnbd", "gg", "pnbd"];
+const CLAIMED: &[&str] = &["bgnbd", "gg", "nbd", "pnbd"];
 
 pub fn evaluate(json: &Value, data: &DataFolder, tally: &mut Tally) {
     for entry in json["mle"].as_array().into_iter().flatten() {
@@ -40,6 +40,7 @@ fn check_fit(entry: &Value, data: &DataFolder, tally: &mut Tally) {
     let fit: fn(&Table, f64) -> FitFigures = match model {
         "bgnbd" => fit_bg_nbd,
         "gg" => fit_gamma_gamma,
+        "nbd" => lifetime_pareto::fit_nbd,
         "pnbd" => lifetime_pareto::fit_pareto_nbd,
         _ => return unsupported_all(tally, id, expected, CLAIMED.contains(&model)),
     };
@@ -199,6 +200,7 @@ fn check_answers(entry: &Value, tally: &mut Tally) {
                 tally,
             );
         }
+        "nbd" => lifetime_pareto::check_nbd(&pareto_case, tally),
         "pnbd" => lifetime_pareto::check_pareto_nbd(&pareto_case, tally),
         _ => unsupported_all(tally, id, &entry["expected"], claimed),
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use tenure::lifetime::{
-    CustomerValue, Discount, FitOptions, Horizon, ParetoNbd, PurchaseDistribution, PurchaseModel,
-    UnitSpend,
+    CustomerValue, Discount, FitOptions, Horizon, Nbd, ParetoNbd, PurchaseDistribution,
+    PurchaseModel, UnitSpend,
 };
 use tenure::summary::{History, TimeUnit};
 
@@ -19,6 +19,12 @@ pub fn fit_pareto_nbd(table: &Table, days_per_unit: f64) -> FitFigures {
     figures(&fit.report)
 }
 
+pub fn fit_nbd(table: &Table, days_per_unit: f64) -> FitFigures {
+    let histories = histories(table, days_per_unit);
+    let fit = Nbd::fit(&histories, &FitOptions::default()).expect("the golden fit succeeds");
+    figures(&fit.report)
+}
+
 /// An entry with answers of one model.
 pub struct Case<'a> {
     pub id: &'a str,
@@ -27,8 +33,23 @@ pub struct Case<'a> {
     pub rel: f64,
 }
 
+impl Case<'_> {
+    fn param(&self, name: &str) -> f64 {
+        self.params.get(name).copied().unwrap_or(f64::NAN)
+    }
+}
+
+pub fn check_nbd(case: &Case, tally: &mut Tally) {
+    let model = Nbd::new(case.param("r"), case.param("alpha"))
+        .unwrap_or_else(|e| panic!("{}: {e}", case.id));
+    check(case, &model, tally, |history, quantity| match quantity {
+        "loglik" => Some(model.log_likelihood(history)),
+        _ => argument(quantity, "p_alive_at_T_plus_").map(|_| 1.0),
+    });
+}
+
 pub fn check_pareto_nbd(case: &Case, tally: &mut Tally) {
-    let param = |name: &str| case.params.get(name).copied().unwrap_or(f64::NAN);
+    let param = |name: &str| case.param(name);
     let model = ParetoNbd::new(param("r"), param("alpha"), param("s"), param("beta"))
         .unwrap_or_else(|e| panic!("{}: {e}", case.id));
     check(case, &model, tally, |history, quantity| {
