@@ -30,8 +30,10 @@ type Job = fn(&Setting) -> Result<Measured, String>;
 
 const JOBS: &[(&str, Job)] = &[
     ("lifetime.bg_nbd.fit", lifetime::bg_nbd_fit),
+    ("lifetime.pareto_nbd.fit", lifetime::pareto_nbd_fit),
     ("lifetime.gamma_gamma.fit", lifetime::gamma_gamma_fit),
     ("lifetime.bg_nbd.predict", lifetime::bg_nbd_predict),
+    ("lifetime.pareto_nbd.predict", lifetime::pareto_nbd_predict),
     ("lifetime.bg_nbd.value", lifetime::bg_nbd_value),
     ("segment.rfm", events::rfm),
     ("retention.weekly", events::weekly_retention),

@@ -1,11 +1,12 @@
-//! Jobs on a million customers: fitting BG/NBD and Gamma-Gamma, and answering for everybody.
+//! Jobs on a million customers: fitting BG/NBD, Pareto/NBD and Gamma-Gamma, and answering for everybody.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 use tenure::Error;
 use tenure::lifetime::{
-    BgNbd, CustomerValue, Discount, FitOptions, FitReport, GammaGamma, Horizon, PurchaseModel,
+    BgNbd, CustomerValue, Discount, FitOptions, FitReport, GammaGamma, Horizon, ParetoNbd,
+    PurchaseModel,
 };
 use tenure::summary::{Histories, HistoryColumns, TimeUnit};
 
@@ -22,6 +23,22 @@ pub fn bg_nbd_fit(setting: &Setting) -> Result<Measured, String> {
     let fit = |columns| {
         let histories = Histories::from_columns(TimeUnit::Week, columns)?;
         BgNbd::fit(&histories, &FitOptions::default())
+    };
+    best_of(
+        setting.repeat,
+        n,
+        || columns.clone(),
+        fit,
+        |fit| report(&fit.report),
+    )
+}
+
+pub fn pareto_nbd_fit(setting: &Setting) -> Result<Measured, String> {
+    let columns = read(&setting.data)?;
+    let n = columns.frequency.len();
+    let fit = |columns| {
+        let histories = Histories::from_columns(TimeUnit::Week, columns)?;
+        ParetoNbd::fit(&histories, &FitOptions::default())
     };
     best_of(
         setting.repeat,
@@ -49,8 +66,17 @@ pub fn gamma_gamma_fit(setting: &Setting) -> Result<Measured, String> {
 }
 
 pub fn bg_nbd_predict(setting: &Setting) -> Result<Measured, String> {
+    predict(setting, &bg_nbd()?)
+}
+
+pub fn pareto_nbd_predict(setting: &Setting) -> Result<Measured, String> {
+    let model = ParetoNbd::new(0.553, 10.578, 0.606, 11.669).map_err(|e| e.to_string())?;
+    predict(setting, &model)
+}
+
+/// P(alive) and the expected purchases of everybody.
+fn predict(setting: &Setting, model: &dyn PurchaseModel) -> Result<Measured, String> {
     let histories = histories(&setting.data)?;
-    let model = bg_nbd()?;
     let predict = |()| -> Result<_, Error> {
         let mut alive = vec![0.0; histories.len()];
         let mut purchases = vec![0.0; histories.len()];

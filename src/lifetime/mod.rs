@@ -31,6 +31,8 @@
 //! | question | take |
 //! |---|---|
 //! | who is alive, how many purchases will follow | [`BgNbd`] |
+//! | the same, where customers may leave without a repeat purchase | [`ParetoNbd`] |
+//! | the same as if nobody left: a baseline | [`Nbd`] |
 //! | what will a purchase be worth | [`GammaGamma`] |
 //! | the two together, discounted | [`CustomerValue`] |
 //! | how many purchases will a cohort make, week by week | [`forecast`] |
@@ -63,13 +65,18 @@ mod gamma_gamma;
 mod inference;
 pub mod interval;
 pub mod laws;
+mod nbd;
+mod pareto_nbd;
 mod posterior;
+mod rates;
 mod value;
 
 pub use bg_nbd::BgNbd;
 pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit};
 pub use gamma_gamma::GammaGamma;
 pub use inference::LikelihoodRatio;
+pub use nbd::Nbd;
+pub use pareto_nbd::ParetoNbd;
 pub use value::{CustomerValue, Discount, Horizon, Schedule, UnitSpend};
 
 use crate::error::DataError;

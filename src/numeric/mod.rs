@@ -15,6 +15,7 @@ pub(crate) mod gamma;
 pub(crate) mod hypergeometric;
 pub(crate) mod incomplete;
 pub(crate) mod optimise;
+pub(crate) mod pareto_race;
 pub(crate) mod quadrature;
 pub(crate) mod reduce;
 

@@ -10,10 +10,11 @@ use tenure::lifetime::{
 use tenure::summary::{Histories, History, HistoryColumns, TimeUnit};
 
 use super::data::{DataFolder, Table};
+use super::lifetime_pareto;
 use super::tally::Tally;
 
 /// The models that the crate says it has: a quantity of theirs that is not supported is a failure.
-const CLAIMED: &[&str] = &["bgnbd", "gg"];
+const CLAIMED: &[&str] = &["bgnbd", "gg", "nbd", "pnbd"];
 
 pub fn evaluate(json: &Value, data: &DataFolder, tally: &mut Tally) {
     for entry in json["mle"].as_array().into_iter().flatten() {
@@ -25,7 +26,7 @@ pub fn evaluate(json: &Value, data: &DataFolder, tally: &mut Tally) {
 }
 
 /// What a fit is compared by.
-struct FitFigures {
+pub struct FitFigures {
     names: Vec<String>,
     values: Vec<f64>,
     log_likelihood: f64,
@@ -39,6 +40,8 @@ fn check_fit(entry: &Value, data: &DataFolder, tally: &mut Tally) {
     let fit: fn(&Table, f64) -> FitFigures = match model {
         "bgnbd" => fit_bg_nbd,
         "gg" => fit_gamma_gamma,
+        "nbd" => lifetime_pareto::fit_nbd,
+        "pnbd" => lifetime_pareto::fit_pareto_nbd,
         _ => return unsupported_all(tally, id, expected, CLAIMED.contains(&model)),
     };
     let file = entry["data"]
@@ -120,7 +123,7 @@ fn fit_gamma_gamma(table: &Table, days_per_unit: f64) -> FitFigures {
     figures(&fit.report)
 }
 
-fn figures(report: &FitReport) -> FitFigures {
+pub fn figures(report: &FitReport) -> FitFigures {
     let error = |parameter: &Estimate| parameter.standard_error.unwrap_or(f64::NAN);
     FitFigures {
         names: report
@@ -144,6 +147,12 @@ fn check_answers(entry: &Value, tally: &mut Tally) {
     let claimed = CLAIMED.contains(&model);
     let rel = entry["tolerance_rel"].as_f64().unwrap_or(1e-10);
     let (params, input) = (numbers(&entry["params"]), &entry["input"]);
+    let pareto_case = lifetime_pareto::Case {
+        id,
+        params: &params,
+        entry,
+        rel,
+    };
     let param = |name: &str| params.get(name).copied().unwrap_or(f64::NAN);
     let by_name = |quantity: &dyn Fn(&str) -> Option<f64>, tally: &mut Tally| {
         for (name, expected) in entry["expected"].as_object().into_iter().flatten() {
@@ -191,6 +200,8 @@ fn check_answers(entry: &Value, tally: &mut Tally) {
                 tally,
             );
         }
+        "nbd" => lifetime_pareto::check_nbd(&pareto_case, tally),
+        "pnbd" => lifetime_pareto::check_pareto_nbd(&pareto_case, tally),
         _ => unsupported_all(tally, id, &entry["expected"], claimed),
     }
 }
@@ -232,7 +243,7 @@ fn unsupported_all(tally: &mut Tally, id: &str, expected: &Value, claimed: bool)
 }
 
 /// The customers of a data file, in whichever of the files' spellings its columns are.
-fn histories(table: &Table, days_per_unit: f64) -> Histories {
+pub fn histories(table: &Table, days_per_unit: f64) -> Histories {
     let time = |names: &[&str]| {
         let (name, values) = table.numbers(names)?;
         let days = name.ends_with("_days");
@@ -253,7 +264,7 @@ fn histories(table: &Table, days_per_unit: f64) -> Histories {
     Histories::from_columns(TimeUnit::Week, columns).expect("golden data are valid")
 }
 
-fn history(input: &Value) -> History {
+pub fn history(input: &Value) -> History {
     let number = |key: &str| input[key].as_f64().unwrap_or(0.0);
     let x = input["x"]
         .as_u64()
@@ -278,7 +289,7 @@ fn text<'a>(entry: &'a Value, key: &str) -> &'a str {
     entry[key].as_str().unwrap_or("?")
 }
 
-fn list(value: &Value) -> Vec<f64> {
+pub fn list(value: &Value) -> Vec<f64> {
     value
         .as_array()
         .into_iter()
