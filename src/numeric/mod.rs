@@ -17,6 +17,7 @@ pub(crate) mod incomplete;
 pub(crate) mod optimise;
 pub(crate) mod quadrature;
 pub(crate) mod reduce;
+pub(crate) mod regular_before_dropout;
 
 /// Fails unless the values agree to the relative tolerance or the absolute floor.
 #[cfg(test)]
