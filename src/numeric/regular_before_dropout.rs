@@ -19,6 +19,7 @@
 
 use std::f64::consts::TAU;
 
+use super::before_dropout::STEEPEST;
 use super::euler_integral::{EulerIntegral, Shape};
 
 /// Terms that cost as much as the integral.
@@ -111,11 +112,11 @@ fn over_counts(shape: f64, leave: f64, stay: f64, w: f64, stages: usize, passed:
 fn over_probabilities(shape: f64, leave: f64, stay: f64, w: f64, out: &mut [f64]) {
     let kernel = Kernel::new(shape, w, out.len());
     let beta = EulerIntegral::new(leave, stay, 0.0, 0.0);
-    let steepness = shape * w;
+    let steepness = (shape * w).min(STEEPEST);
     let shape_of = Shape {
-        near_zero: steepness + w,
+        near_zero: steepness + w.min(STEEPEST),
         near_one: 1.0 + shape,
-        range: steepness.min(f64::MAX).ln_1p(),
+        range: steepness.ln_1p(),
     };
     let sums: [f64; MOST_STAGES + 1] = beta.integrate(&shape_of, |p, q| kernel.at(p, q));
     let (parts, total) = (&sums[..MOST_STAGES], sums[MOST_STAGES]);
@@ -209,5 +210,129 @@ impl Kernel {
         for value in values {
             *value = value.max(0.0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::numeric::before_dropout::expected_before_dropout;
+    use crate::numeric::close;
+    use proptest::prelude::*;
+
+    // (k, n, A, a, b, w, K_n): mpmath, 60 digits, from the exact doubles, as the sum over the purchases
+    // that are made, Σ_{j ≥ 1} E[(1 − p)^(j − 1)] P(M ≥ k j − n).
+    const KERNEL: &[(usize, usize, f64, f64, f64, f64, f64)] = &[
+        (2, 0, 0.359, 0.523, 2.785, 0.75, 0.063075472402238794),
+        (2, 1, 0.359, 0.523, 2.785, 0.75, 0.65927027242071685),
+        (3, 0, 1.3, 0.45, 0.84, 1e-06, 1.6444946964987433e-18),
+        (3, 2, 1.3, 0.45, 0.84, 1e-06, 3.2999929050125344e-6),
+        (4, 1, 7.5, 1.0, 4.25, 0.5, 0.89049233952430894),
+        (12, 0, 0.25, 0.25, 0.75, 3.0, 0.0033600309141556892),
+        (12, 11, 0.25, 0.25, 0.75, 3.0, 2.5493616169878368),
+        (2, 1, 60.25, 0.8, 31.5, 0.7, 17.467545951861578),
+        (5, 3, 1000.5, 40.0, 1.5, 2.0, 1.0384615384615385),
+        (3, 0, 0.01, 1e-06, 1000.0, 20.0, 0.055919123896198242),
+        (2, 0, 1e-06, 10000.0, 1e-06, 0.5, 7.2131827729296902e-8),
+        (12, 5, 1e-06, 1e-06, 1e-06, 100.0, 21.312435147927077),
+        (3, 1, 30.5, 0.5, 2.5, 1000.0, 303.13558977940714),
+        (12, 0, 30.5, 0.5, 2.5, 1000.0, 147.11710619014603),
+        (2, 0, 0.5, 2.0, 0.001, 2000.0, 0.96739825460167997),
+        (7, 6, 0.001, 0.3, 40.0, 1000.0, 438.68802997703176),
+        (6, 2, 5000.0, 0.001, 10.0, 7.0, 5803.9755986095753),
+    ];
+
+    fn by_stage(k: usize, shape: f64, a: f64, b: f64, w: f64) -> Vec<f64> {
+        let mut out = vec![0.0; k];
+        expected_before_dropout_by_stage(shape, a, b, w, &mut out);
+        out
+    }
+
+    #[test]
+    fn table() {
+        for &(k, n, shape, a, b, w, expected) in KERNEL {
+            close(by_stage(k, shape, a, b, w)[n], expected, 2e-13, 0.0);
+        }
+    }
+
+    #[test]
+    fn sum_and_integral_agree_on_the_table() {
+        for &(k, n, shape, a, b, w, expected) in KERNEL {
+            let mut out = vec![0.0; k];
+            over_probabilities(shape, a, b, w, &mut out);
+            // Where hardly anything is expected the integral knows it to rounding only.
+            close(out[n], expected, 1e-12, 1e-14);
+        }
+    }
+
+    fn parameter() -> impl Strategy<Value = f64> {
+        (1e-6f64.ln()..1e4f64.ln()).prop_map(f64::exp)
+    }
+
+    proptest! {
+        #[test]
+        fn sum_and_integral_agree(
+            k in 2usize..=12, shape in parameter(), a in parameter(), b in parameter(), w in 0.01..150.0f64,
+        ) {
+            prop_assume!(shape * w < 15_000.0);
+            let mut integral = vec![0.0; k];
+            over_probabilities(shape, a, b, w, &mut integral);
+            for (n, integral) in integral.into_iter().enumerate() {
+                let sum = over_counts(shape + n as f64, a, b, w, k, n);
+                close(integral, sum, 1e-11, 1e-14);
+            }
+        }
+
+        /// Beta(a, b) is the mixture of Beta(a, b + 1) and Beta(a + 1, b) with weights b and a.
+        #[test]
+        fn mixture(
+            k in 2usize..=12, shape in parameter(), a in parameter(), b in parameter(),
+            w in (1e-12f64.ln()..1e9f64.ln()).prop_map(f64::exp),
+        ) {
+            let stayed = by_stage(k, shape, a, b + 1.0, w);
+            let left = by_stage(k, shape, a + 1.0, b, w);
+            for (n, here) in by_stage(k, shape, a, b, w).into_iter().enumerate() {
+                let mixed = (b * stayed[n] + a * left[n]) / (a + b);
+                close(here, mixed, 1e-9, 1e-300);
+            }
+        }
+
+        /// Events that nobody leaves after are k times as many as purchases, but for those begun:
+        /// between one purchase too many and one too few.
+        #[test]
+        fn close_to_a_share_of_single_events(
+            k in 2usize..=12, shape in parameter(), b in parameter(),
+            w in (1e-6f64.ln()..1e9f64.ln()).prop_map(f64::exp),
+        ) {
+            let (a, b) = (1e-9, 1.0 + b);
+            prop_assume!(shape * w < 1e5);
+            let mut events = shape;
+            for (n, here) in by_stage(k, shape, a, b, w).into_iter().enumerate() {
+                let all = expected_before_dropout(events, a, b, w);
+                let share = (all + n as f64) / k as f64;
+                prop_assert!(here <= share * (1.0 + 1e-3) && here >= (share - 1.0) * (1.0 - 1e-3));
+                events += 1.0;
+            }
+        }
+    }
+
+    #[test]
+    fn horizons_without_end_are_answered() {
+        for w in [1e100, 1e300, f64::MAX] {
+            for shape in [1e-6, 0.5, 1e6] {
+                let expected = by_stage(3, shape, 2.0, 3.0, w);
+                assert!(
+                    expected.iter().all(|k| k.is_finite() && *k >= 0.0),
+                    "{expected:?}"
+                );
+                let single = expected_before_dropout(shape, 2.0, 3.0, w);
+                assert!(single.is_finite() && single >= 0.0, "{single}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_time_no_purchases() {
+        assert_eq!(by_stage(12, 0.25, 0.8, 2.4, 0.0), [0.0; 12]);
     }
 }
