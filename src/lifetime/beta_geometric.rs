@@ -265,10 +265,15 @@ impl BetaGeometric {
         if places == 0 || t == 0.0 {
             return (counts, if places == 0 { 1.0 } else { 0.0 });
         }
-        // Σ_{j ≥ n} P(N = j) = P(N = n) ₂F₁(1, r + n; n + 1; z): no difference from 1, which would lose
-        // the digits of a small tail.
-        let z = (t / (self.alpha + t)).min(1.0 - f64::EPSILON);
-        let beyond = (ln_stage + ln_hyp2f1(1.0, self.r + n, n + 1.0, z)).exp();
+        let fewer: f64 = counts.iter().sum();
+        if fewer < 0.5 {
+            return (counts, 1.0 - fewer);
+        }
+        // Σ_{j ≥ n} P(N = j) = P(N = n) (1 + t/α) ₂F₁(1, 1 − r; n + 1; −t/α): no difference from 1, which
+        // would lose the digits of a small tail.
+        let ratio = (t / self.alpha).min(f64::MAX);
+        let tail = ratio.ln_1p() + ln_hyp2f1(1.0, 1.0 - self.r, n + 1.0, -ratio);
+        let beyond = (ln_stage + tail).exp();
         (counts, beyond.min(1.0))
     }
 }

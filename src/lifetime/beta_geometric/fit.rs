@@ -88,6 +88,10 @@ pub(in crate::lifetime) fn choose(
     if let Regularity::Fixed(k) = regularity {
         return fit(Regularity::check(k)?, options);
     }
+    if histories.frequency().iter().all(|&x| x == 0) {
+        // Every k says the same of nobody's purchases.
+        return fit(1, options);
+    }
     if gaps_are_missing(histories) {
         return Err(FitError::NotIdentified {
             parameter: "the regularity k",
