@@ -33,6 +33,8 @@
 //! | who is alive, how many purchases will follow | [`BgNbd`] |
 //! | the same, where customers may leave without a repeat purchase | [`ParetoNbd`] |
 //! | the same as if nobody left: a baseline | [`Nbd`] |
+//! | the same, where many customers never come back | [`MbgNbd`] |
+//! | the same, where customers buy regularly, as of groceries | [`MbgCnbd`], or [`BgCnbd`] |
 //! | what will a purchase be worth | [`GammaGamma`] |
 //! | the two together, discounted | [`CustomerValue`] |
 //! | how many purchases will a cohort make, week by week | [`forecast`] |
@@ -41,8 +43,8 @@
 //!
 //! # What they assume
 //!
-//! While alive a customer buys at random, at a rate that does not change (no season, no
-//! regularity); rates differ between customers, and so does the readiness to leave. What a
+//! While alive a customer buys at random (in [`MbgCnbd`] and [`BgCnbd`]: regularly), at a rate that
+//! does not change (no season); rates differ between customers, and so does the readiness to leave. What a
 //! customer spends does not depend on how often. Each model's page says how it puts that into
 //! formulas, and what the formulas cost.
 //!
@@ -58,6 +60,8 @@
 //! Fader, Hardie and Lee (2005), RFM and CLV: Using Iso-Value Curves for Customer Base Analysis,
 //! *Journal of Marketing Research* 42(4).
 
+mod beta_geometric;
+mod bg_cnbd;
 mod bg_nbd;
 mod fit;
 pub mod forecast;
@@ -65,16 +69,22 @@ mod gamma_gamma;
 mod inference;
 pub mod interval;
 pub mod laws;
+mod mbg_cnbd;
+mod mbg_nbd;
 mod nbd;
 mod pareto_nbd;
 mod posterior;
 mod rates;
 mod value;
 
+pub use beta_geometric::Regularity;
+pub use bg_cnbd::BgCnbd;
 pub use bg_nbd::BgNbd;
 pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit};
 pub use gamma_gamma::GammaGamma;
 pub use inference::LikelihoodRatio;
+pub use mbg_cnbd::MbgCnbd;
+pub use mbg_nbd::MbgNbd;
 pub use nbd::Nbd;
 pub use pareto_nbd::ParetoNbd;
 pub use value::{CustomerValue, Discount, Horizon, Schedule, UnitSpend};

@@ -63,6 +63,19 @@ pub(super) fn draw<M: Parameters>(
     seed: u64,
     log_likelihood: impl Fn(&M) -> f64 + Sync,
 ) -> Result<Posterior<M>, Error> {
+    draw_models(fitted, draws, seed, M::from_parameters, log_likelihood)
+}
+
+/// As [`draw`], for a model that is more than its parameters: `model` makes it of them, in the order
+/// of the fit's report, or nothing when one is not positive and finite. The log-likelihood may leave
+/// out a constant.
+pub(super) fn draw_models<M: Copy + Send + Sync>(
+    fitted: &Fitted<M>,
+    draws: u32,
+    seed: u64,
+    model: impl Fn(&[f64]) -> Option<M>,
+    log_likelihood: impl Fn(&M) -> f64 + Sync,
+) -> Result<Posterior<M>, Error> {
     if draws == 0 {
         return Err(ConfigError::OutOfRange {
             setting: "draws",
@@ -78,7 +91,7 @@ pub(super) fn draw<M: Parameters>(
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let many = PROPOSALS_PER_DRAW * draws as usize;
     let proposals: Vec<Proposal<M>> = (0..many)
-        .filter_map(|_| propose(&fitted.report, &scale, &mut rng))
+        .filter_map(|_| propose(&fitted.report, &scale, &model, &mut rng))
         .collect();
     let mut weights = vec![f64::NEG_INFINITY; proposals.len()];
     map_into(&proposals, &mut weights, |proposal| {
@@ -128,9 +141,10 @@ fn log_scale(report: &FitReport) -> Option<DMatrix<f64>> {
     Some(of_logs.cholesky()?.unpack())
 }
 
-fn propose<M: Parameters>(
+fn propose<M>(
     report: &FitReport,
     scale: &DMatrix<f64>,
+    model: impl Fn(&[f64]) -> Option<M>,
     rng: &mut ChaCha8Rng,
 ) -> Option<Proposal<M>> {
     let normals: Vec<f64> = report.parameters.iter().map(|_| normal(rng)).collect();
@@ -147,7 +161,7 @@ fn propose<M: Parameters>(
         .collect();
     let power = 0.5 * (degrees + normals.len() as f64);
     Some(Proposal {
-        model: M::from_parameters(&parameters)?,
+        model: model(&parameters)?,
         ln_density: -power * libm::log1p(distance / degrees),
     })
 }

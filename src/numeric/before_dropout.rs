@@ -32,6 +32,9 @@ const BOUND: f64 = 1e-13;
 /// Sums beyond this are scaled down; only their quotient matters.
 const LARGE: f64 = 1e250;
 
+/// Beyond this an integrand changes nowhere that the weight could tell.
+pub(super) const STEEPEST: f64 = 1e280;
+
 /// K(A, a, b, w) as defined above, for `shape` A > 0, `leave` a > 0, `stay` b > 0 and w ≥ 0.
 ///
 /// Relative error below 1e-12 for parameters between 1e-6 and 1e4 and w up to 1e9 (5e-14 measured).
@@ -86,10 +89,10 @@ fn over_counts(shape: f64, leave: f64, stay: f64, w: f64) -> f64 {
 
 /// The expectation over p, over the integral of the Beta density by the same nodes.
 fn over_probabilities(shape: f64, leave: f64, stay: f64, w: f64) -> f64 {
-    let steepness = shape * w;
+    let steepness = (shape * w).min(STEEPEST);
     let beta = EulerIntegral::new(leave, stay, 0.0, 0.0);
     let shape_of = Shape {
-        near_zero: steepness + w,
+        near_zero: steepness + w.min(STEEPEST),
         near_one: 1.0 + shape,
         range: steepness.ln_1p(),
     };

@@ -18,6 +18,7 @@ pub(crate) mod optimise;
 pub(crate) mod pareto_race;
 pub(crate) mod quadrature;
 pub(crate) mod reduce;
+pub(crate) mod regular_before_dropout;
 
 /// Fails unless the values agree to the relative tolerance or the absolute floor.
 #[cfg(test)]

@@ -13,8 +13,15 @@ use super::data::{DataFolder, Table};
 use super::lifetime_pareto;
 use super::tally::Tally;
 
+#[path = "lifetime_mbg.rs"]
+mod mbg;
+
 /// The models that the crate says it has: a quantity of theirs that is not supported is a failure.
 const CLAIMED: &[&str] = &["bgnbd", "gg", "nbd", "pnbd"];
+
+fn is_claimed(model: &str) -> bool {
+    CLAIMED.contains(&model) || mbg::is_claimed(model)
+}
 
 pub fn evaluate(json: &Value, data: &DataFolder, tally: &mut Tally) {
     for entry in json["mle"].as_array().into_iter().flatten() {
@@ -42,7 +49,10 @@ fn check_fit(entry: &Value, data: &DataFolder, tally: &mut Tally) {
         "gg" => fit_gamma_gamma,
         "nbd" => lifetime_pareto::fit_nbd,
         "pnbd" => lifetime_pareto::fit_pareto_nbd,
-        _ => return unsupported_all(tally, id, expected, CLAIMED.contains(&model)),
+        _ => match mbg::fit_of(model) {
+            Some(fit) => fit,
+            None => return unsupported_all(tally, id, expected, is_claimed(model)),
+        },
     };
     let file = entry["data"]
         .as_str()
@@ -87,7 +97,7 @@ fn check_fit(entry: &Value, data: &DataFolder, tally: &mut Tally) {
                 let rel = tolerance("covariance").unwrap_or(2.0 * errors);
                 check_covariance(id, &fit, rows, rel, tally);
             }
-            (other, value) => tally.unsupported(id, other, value, CLAIMED.contains(&model)),
+            (other, value) => tally.unsupported(id, other, value, is_claimed(model)),
         }
     }
 }
@@ -144,7 +154,7 @@ pub fn figures(report: &FitReport) -> FitFigures {
 
 fn check_answers(entry: &Value, tally: &mut Tally) {
     let (id, model) = (text(entry, "id"), text(entry, "model"));
-    let claimed = CLAIMED.contains(&model);
+    let claimed = is_claimed(model);
     let rel = entry["tolerance_rel"].as_f64().unwrap_or(1e-10);
     let (params, input) = (numbers(&entry["params"]), &entry["input"]);
     let pareto_case = lifetime_pareto::Case {
@@ -166,27 +176,7 @@ fn check_answers(entry: &Value, tally: &mut Tally) {
         "bgnbd" => {
             let model = BgNbd::new(param("r"), param("alpha"), param("a"), param("b"))
                 .unwrap_or_else(|e| panic!("{id}: {e}"));
-            let new_customer = History::new(0, 0.0, 0.0).expect("a new customer");
-            match text(entry, "kind") {
-                "new_customer_expectation" => {
-                    let actual: Vec<f64> = list(&input["t"])
-                        .iter()
-                        .map(|&t| model.expected_purchases(&new_customer, t))
-                        .collect();
-                    tally.list(id, "expected purchases", &actual, &entry["expected"], rel);
-                }
-                "pmf_new_customer" => {
-                    let counts = list(&input["n"]);
-                    let most = counts.iter().copied().fold(0.0, f64::max) as usize;
-                    let mut all = vec![0.0; most + 1];
-                    let t = input["t"].as_f64().unwrap_or(f64::NAN);
-                    model.purchase_probabilities(t, &mut all);
-                    let actual: Vec<f64> = counts.iter().map(|&n| all[n as usize]).collect();
-                    let quantity = "probability of n purchases";
-                    tally.list(id, quantity, &actual, &entry["expected"], rel);
-                }
-                _ => by_name(&|name| bg_nbd_answer(&model, &history(input), name), tally),
-            }
+            check_purchase_answers(entry, &model, |h| model.log_likelihood(h), tally);
         }
         "gg" => {
             let model = GammaGamma::new(param("p"), param("q"), param("v"))
@@ -202,17 +192,60 @@ fn check_answers(entry: &Value, tally: &mut Tally) {
         }
         "nbd" => lifetime_pareto::check_nbd(&pareto_case, tally),
         "pnbd" => lifetime_pareto::check_pareto_nbd(&pareto_case, tally),
+        _ if mbg::is_claimed(model) => mbg::check_answers(entry, tally),
         _ => unsupported_all(tally, id, &entry["expected"], claimed),
     }
 }
 
+/// Whatever a golden entry asks of a model of purchases.
+fn check_purchase_answers(
+    entry: &Value,
+    model: &dyn PurchaseDistribution,
+    log_likelihood: impl Fn(&History) -> f64,
+    tally: &mut Tally,
+) {
+    let (id, input) = (text(entry, "id"), &entry["input"]);
+    let rel = entry["tolerance_rel"].as_f64().unwrap_or(1e-10);
+    match text(entry, "kind") {
+        "new_customer_expectation" => {
+            let new_customer = History::new(0, 0.0, 0.0).expect("a new customer");
+            let actual: Vec<f64> = list(&input["t"])
+                .iter()
+                .map(|&t| model.expected_purchases(&new_customer, t))
+                .collect();
+            tally.list(id, "expected purchases", &actual, &entry["expected"], rel);
+        }
+        "pmf_new_customer" => {
+            let counts = list(&input["n"]);
+            let most = counts.iter().copied().fold(0.0, f64::max) as usize;
+            let mut all = vec![0.0; most + 1];
+            let t = input["t"].as_f64().unwrap_or(f64::NAN);
+            model.purchase_probabilities(t, &mut all);
+            let actual: Vec<f64> = counts.iter().map(|&n| all[n as usize]).collect();
+            let quantity = "probability of n purchases";
+            tally.list(id, quantity, &actual, &entry["expected"], rel);
+        }
+        _ => {
+            let history = history(input);
+            for (name, expected) in entry["expected"].as_object().into_iter().flatten() {
+                let answer = match name.as_str() {
+                    "loglik" => Some(log_likelihood(&history)),
+                    name => purchase_answer(model, &history, name),
+                };
+                match answer {
+                    Some(actual) => tally.close(id, name, actual, expected, rel),
+                    None => tally.unsupported(id, name, expected, true),
+                }
+            }
+        }
+    }
+}
+
 /// A quantity's name can carry its argument: `expected_transactions_t39` is a horizon of 39.
-fn bg_nbd_answer(model: &BgNbd, history: &History, quantity: &str) -> Option<f64> {
+fn purchase_answer(model: &dyn PurchaseModel, history: &History, quantity: &str) -> Option<f64> {
     let argument = |prefix: &str| quantity.strip_prefix(prefix)?.parse::<f64>().ok();
-    match quantity {
-        "loglik" => return Some(model.log_likelihood(history)),
-        "p_alive" => return Some(model.probability_alive(history)),
-        _ => {}
+    if quantity == "p_alive" {
+        return Some(model.probability_alive(history));
     }
     if let Some(horizon) = argument("expected_transactions_t") {
         return Some(model.expected_purchases(history, horizon));
@@ -271,7 +304,8 @@ pub fn history(input: &Value) -> History {
         .and_then(|x| u32::try_from(x).ok())
         .expect("a count x");
     // A spend case has no times; any will do.
-    let history = History::new(x, number("t_x"), number("T")).expect("golden input is valid");
+    let mut history = History::new(x, number("t_x"), number("T")).expect("golden input is valid");
+    history.log_gaps = number("litt");
     history
         .with_mean_spend(number("m"))
         .expect("golden input is valid")

@@ -1,19 +1,19 @@
-//! The BG/NBD likelihood of all customers, with its derivatives.
+//! The likelihood of all customers, with its derivatives.
 //!
-//! With L = ln((α + T) / (α + t_x)) the logarithm of equation 6 is
+//! With R = r + k x, c tosses survived and L = ln((α + T) / (α + t_x)) its logarithm is
 //!
-//! lnΓ(r+x) − lnΓ(r) + lnB(a, b+x) − lnB(a, b) − r ln(1 + T/α) − x ln(α + T) + ln(1 + eᵘ),
-//! u = ln a − ln(b + x − 1) + (r + x) L, the last term for x > 0 only.
+//! lnΓ(R) − lnΓ(r) + lnB(a, b+c) − lnB(a, b) − r ln(1 + T/α) − k x ln(α + T) + ln(S + eᵘ),
+//! u = ln a − ln(b + c − 1) + R L, the exponential for c > 0 only.
 //!
 //! The first two terms depend on x, the next two on T and on sums of x; only the last needs each
-//! distinct history, and of those only one exponential, because L is a difference of two
-//! tabulated logarithms.
+//! distinct history, and where S = 1 (k = 1) of those only one exponential, because L is a
+//! difference of two tabulated logarithms.
 
 use std::ops::Range;
 
 use nalgebra::{DMatrix, DVector};
 
-use super::BgNbd;
+use super::{BetaGeometric, Form};
 use crate::numeric::beta::ln_beta_ratio;
 use crate::numeric::gamma::{digamma_diff, ln_gamma_ratio, trigamma_diff};
 use crate::numeric::optimise::Evaluation;
@@ -21,42 +21,44 @@ use crate::numeric::reduce::sum_chunks;
 use crate::summary::{DistinctHistories, Numbering};
 
 /// The data, arranged by what each term depends on.
-pub(super) struct Likelihood {
+pub(in crate::lifetime) struct Likelihood {
+    form: Form,
     frequencies: Vec<Frequency>,
-    ages: Vec<Age>,
-    /// The distinct recencies of customers with a repeat purchase.
-    recencies: Vec<f64>,
-    /// The distinct histories with x > 0, ascending in x.
-    repeaters: Vec<Repeater>,
+    pub(super) ages: Vec<Age>,
+    /// The distinct recencies of `rows`.
+    pub(super) recencies: Vec<f64>,
+    /// The distinct histories with a last term, ascending in x.
+    pub(super) rows: Vec<Row>,
 }
 
 /// Customers with the same number of repeat purchases.
 struct Frequency {
-    x: f64,
+    purchases: u32,
     customers: f64,
 }
 
 /// Customers with the same age.
-struct Age {
-    age: f64,
+pub(super) struct Age {
+    pub(super) age: f64,
     customers: f64,
-    purchases: f64,
+    /// Stages of their purchases.
+    stages: f64,
 }
 
-/// One distinct history with x > 0.
-struct Repeater {
-    x: f64,
-    customers: f64,
-    age: u32,
-    recency: u32,
+/// One distinct history.
+pub(super) struct Row {
+    pub(super) purchases: u32,
+    pub(super) customers: f64,
+    pub(super) age: u32,
+    pub(super) recency: u32,
 }
 
 /// What a time y contributes at a given α: ln(1 + y/α), y/(α + y) and the latter's slope in ln α,
 /// negated. Differences of these keep their digits however large α is.
-struct Tabulated {
-    ln: f64,
-    part: f64,
-    slope: f64,
+pub(super) struct Tabulated {
+    pub(super) ln: f64,
+    pub(super) part: f64,
+    pub(super) slope: f64,
 }
 
 impl Tabulated {
@@ -71,32 +73,36 @@ impl Tabulated {
 }
 
 impl Likelihood {
-    pub(super) fn new(histories: &DistinctHistories) -> Self {
+    pub(in crate::lifetime) fn new(histories: &DistinctHistories, form: Form) -> Self {
         let mut frequencies: Vec<Frequency> = Vec::new();
         let mut ages: Vec<Age> = Vec::new();
-        let mut repeaters = Vec::new();
+        let mut rows = Vec::new();
         let (mut of_age, mut of_recency) = (Numbering::new(), Numbering::new());
         for (history, count) in histories.iter() {
-            let (x, customers) = (f64::from(history.frequency), f64::from(count));
+            let (purchases, customers) = (history.frequency, f64::from(count));
             match frequencies.last_mut() {
-                Some(last) if last.x == x => last.customers += customers,
-                _ => frequencies.push(Frequency { x, customers }),
+                Some(last) if last.purchases == purchases => last.customers += customers,
+                _ => frequencies.push(Frequency {
+                    purchases,
+                    customers,
+                }),
             }
             let age = of_age.number(history.age.to_bits());
+            let stages = form.stages(purchases) * customers;
             match ages.get_mut(age as usize) {
                 Some(known) => {
                     known.customers += customers;
-                    known.purchases += x * customers;
+                    known.stages += stages;
                 }
                 None => ages.push(Age {
                     age: history.age,
                     customers,
-                    purchases: x * customers,
+                    stages,
                 }),
             }
-            if history.frequency > 0 {
-                repeaters.push(Repeater {
-                    x,
+            if form.tosses(purchases) > 0.0 || form.k > 1 {
+                rows.push(Row {
+                    purchases,
                     customers,
                     age,
                     recency: of_recency.number(history.recency.to_bits()),
@@ -105,10 +111,11 @@ impl Likelihood {
         }
         let recencies = of_recency.into_keys();
         Self {
+            form,
             frequencies,
             ages,
             recencies: recencies.into_iter().map(f64::from_bits).collect(),
-            repeaters,
+            rows,
         }
     }
 
@@ -117,46 +124,58 @@ impl Likelihood {
         self.ages.iter().map(|a| a.age * a.customers).sum()
     }
 
-    /// Σ x over the customers.
-    pub(super) fn repeats(&self) -> f64 {
-        self.frequencies.iter().map(|f| f.x * f.customers).sum()
+    /// Σ x and Σ x² over the customers.
+    pub(super) fn repeats(&self) -> (f64, f64) {
+        self.frequencies
+            .iter()
+            .fold((0.0, 0.0), |(sum, squares), f| {
+                let x = f64::from(f.purchases);
+                (sum + x * f.customers, squares + x * x * f.customers)
+            })
     }
 
-    /// Σ x² over the customers.
-    pub(super) fn repeats_squared(&self) -> f64 {
-        let squares = self.frequencies.iter().map(|f| f.x * f.x * f.customers);
-        squares.sum()
-    }
-
-    /// The log-likelihood.
-    pub(super) fn value(&self, model: &BgNbd) -> f64 {
+    /// The log-likelihood up to what does not depend on the parameters: the times between
+    /// purchases, (k − 1) Σ ln gap − Σ x lnΓ(k).
+    pub(in crate::lifetime) fn value(&self, model: &BetaGeometric) -> f64 {
         self.evaluate(model).value
     }
 
-    /// The log-likelihood with its derivatives in ln r, ln α, ln a, ln b.
-    pub(super) fn evaluate(&self, model: &BgNbd) -> Evaluation {
+    /// As [`value`](Self::value), with the derivatives in ln r, ln α, ln a, ln b.
+    pub(super) fn evaluate(&self, model: &BetaGeometric) -> Evaluation {
+        debug_assert_eq!(model.form, self.form);
         let mut sums = self.of_frequencies(model);
         let ages: Vec<Tabulated> = self.tabulate_ages(model, &mut sums);
         let tabulated = |&time: &f64| Tabulated::new(time, model.alpha);
         let recencies: Vec<Tabulated> = self.recencies.iter().map(tabulated).collect();
-        let repeaters = sum_chunks(
-            self.repeaters.len(),
-            |range| self.of_repeaters(range, model, &ages, &recencies),
+        let of_rows = sum_chunks(
+            self.rows.len(),
+            |range| {
+                if self.form.k == 1 {
+                    self.of_rows(range, model, &ages, &recencies)
+                } else {
+                    self.of_rows_in_stages(range, model, &ages, &recencies)
+                }
+            },
             Sums::plus,
         );
-        sums.plus(repeaters).evaluation()
+        sums.plus(of_rows).evaluation()
     }
 
-    fn of_frequencies(&self, &BgNbd { r, a, b, .. }: &BgNbd) -> Sums {
+    fn of_frequencies(&self, &BetaGeometric { r, a, b, .. }: &BetaGeometric) -> Sums {
         let mut sums = Sums::default();
-        for &Frequency { x, customers: n } in &self.frequencies {
-            if x == 0.0 {
+        for &Frequency {
+            purchases,
+            customers: n,
+        } in &self.frequencies
+        {
+            let (stages, tosses) = (self.form.stages(purchases), self.form.tosses(purchases));
+            if tosses == 0.0 {
                 continue;
             }
-            let value = ln_gamma_ratio(r, x) + ln_beta_ratio(a, b, x);
-            let (rate, rate_curve) = (digamma_diff(r, x), trigamma_diff(r, x));
-            let (both, both_curve) = (digamma_diff(a + b, x), trigamma_diff(a + b, x));
-            let (stay, stay_curve) = (digamma_diff(b, x), trigamma_diff(b, x));
+            let value = ln_gamma_ratio(r, stages) + ln_beta_ratio(a, b, tosses);
+            let (rate, rate_curve) = (digamma_diff(r, stages), trigamma_diff(r, stages));
+            let (both, both_curve) = (digamma_diff(a + b, tosses), trigamma_diff(a + b, tosses));
+            let (stay, stay_curve) = (digamma_diff(b, tosses), trigamma_diff(b, tosses));
             sums.value += n * value;
             sums.slope[0] += n * r * rate;
             sums.slope[2] -= n * a * both;
@@ -170,37 +189,41 @@ impl Likelihood {
     }
 
     /// Adds the terms that depend on T and hands back the table for the rest.
-    fn tabulate_ages(&self, &BgNbd { r, alpha, .. }: &BgNbd, sums: &mut Sums) -> Vec<Tabulated> {
+    fn tabulate_ages(
+        &self,
+        &BetaGeometric { r, alpha, .. }: &BetaGeometric,
+        sums: &mut Sums,
+    ) -> Vec<Tabulated> {
         let ln_alpha = alpha.ln();
         let ages = self.ages.iter().map(|at| {
             let table = Tabulated::new(at.age, alpha);
-            let (n, purchases) = (at.customers, at.purchases);
-            sums.value -= r * n * table.ln + purchases * (ln_alpha + table.ln);
+            let (n, stages) = (at.customers, at.stages);
+            sums.value -= r * n * table.ln + stages * (ln_alpha + table.ln);
             sums.slope[0] -= r * n * table.ln;
-            sums.slope[1] += r * n * table.part - purchases * (1.0 - table.part);
+            sums.slope[1] += r * n * table.part - stages * (1.0 - table.part);
             sums.curve.rr -= r * n * table.ln;
             sums.curve.r_alpha += r * n * table.part;
-            sums.curve.alpha_alpha -= (r * n + purchases) * table.slope;
+            sums.curve.alpha_alpha -= (r * n + stages) * table.slope;
             table
         });
         ages.collect()
     }
 
-    /// ln(1 + eᵘ) of some repeaters. Sums over equal x stay in the quantities that differ within
+    /// ln(1 + eᵘ) of some rows. Sums over equal x stay in the quantities that differ within
     /// (L, and the differences of the table's parts and slopes) and are expanded at the end.
-    fn of_repeaters(
+    fn of_rows(
         &self,
         range: Range<usize>,
-        &BgNbd { r, a, b, .. }: &BgNbd,
+        &BetaGeometric { r, a, b, .. }: &BetaGeometric,
         ages: &[Tabulated],
         recencies: &[Tabulated],
     ) -> Sums {
         let mut sums = Sums::default();
-        for same_x in self.repeaters[range].chunk_by(|left, right| left.x == right.x) {
-            let x = same_x[0].x;
-            let stays = b + (x - 1.0);
+        for same_x in self.rows[range].chunk_by(|left, right| left.purchases == right.purchases) {
+            let purchases = same_x[0].purchases;
+            let stays = b + (self.form.tosses(purchases) - 1.0);
             let ln_odds = a.ln() - stays.ln();
-            let exponent = r + x;
+            let exponent = r + f64::from(purchases);
             let mut left = Within::default();
             let mut spread = Spread::default();
             for at in same_x {
@@ -215,7 +238,7 @@ impl Likelihood {
                 left.add(at.customers * chance, ln, part, age.slope - recency.slope);
                 spread.add(at.customers * e * inverse * inverse, ln, part);
             }
-            sums.add_repeaters(r, exponent, b / stays, &left, &spread);
+            sums.add_rows(r, exponent, b / stays, &left, &spread);
         }
         sums
     }
@@ -263,31 +286,31 @@ impl Spread {
 
 /// The log-likelihood and its derivatives in ln r, ln α, ln a, ln b.
 #[derive(Default)]
-struct Sums {
-    value: f64,
-    slope: [f64; 4],
-    curve: Curve,
+pub(super) struct Sums {
+    pub(super) value: f64,
+    pub(super) slope: [f64; 4],
+    pub(super) curve: Curve,
 }
 
 /// The second derivatives.
 #[derive(Default)]
-struct Curve {
-    rr: f64,
-    r_alpha: f64,
-    r_a: f64,
-    r_b: f64,
-    alpha_alpha: f64,
-    alpha_a: f64,
-    alpha_b: f64,
-    aa: f64,
-    ab: f64,
-    bb: f64,
+pub(super) struct Curve {
+    pub(super) rr: f64,
+    pub(super) r_alpha: f64,
+    pub(super) r_a: f64,
+    pub(super) r_b: f64,
+    pub(super) alpha_alpha: f64,
+    pub(super) alpha_a: f64,
+    pub(super) alpha_b: f64,
+    pub(super) aa: f64,
+    pub(super) ab: f64,
+    pub(super) bb: f64,
 }
 
 impl Sums {
-    /// ∂u/∂ln r = r L, ∂u/∂ln α = (r + x) (t_x/(α + t_x) − T/(α + T)), ∂u/∂ln a = 1,
-    /// ∂u/∂ln b = −b / (b + x − 1).
-    fn add_repeaters(&mut self, r: f64, exponent: f64, b: f64, left: &Within, spread: &Spread) {
+    /// ∂u/∂ln r = r L, ∂u/∂ln α = R (t_x/(α + t_x) − T/(α + T)), ∂u/∂ln a = 1,
+    /// ∂u/∂ln b = −b / (b + c − 1).
+    fn add_rows(&mut self, r: f64, exponent: f64, b: f64, left: &Within, spread: &Spread) {
         self.slope[0] += r * left.ln;
         self.slope[1] += exponent * left.part;
         self.slope[2] += left.all;
@@ -346,7 +369,7 @@ mod tests {
     use crate::summary::{Histories, HistoryColumns, TimeUnit};
     use proptest::prelude::*;
 
-    fn data() -> Likelihood {
+    fn data(form: Form) -> Likelihood {
         let rows = [
             (0, 0.0, 38.9, 3),
             (0, 0.0, 27.0, 2),
@@ -366,20 +389,20 @@ mod tests {
             }
         }
         let histories = Histories::from_columns(TimeUnit::Week, columns).unwrap();
-        Likelihood::new(&histories.distinct())
-    }
-
-    fn at(logs: &[f64; 4]) -> BgNbd {
-        BgNbd::from_valid(logs.map(f64::exp))
+        Likelihood::new(&histories.distinct(), form)
     }
 
     proptest! {
         #[test]
         fn derivatives_are_those_of_the_value(
+            k in 1u32..=12,
+            at_first in 0u32..=1,
             logs in [-2.0..2.0f64, -1.0..4.0f64, -3.0..3.0f64, -3.0..3.0f64],
         ) {
             const STEP: f64 = 1e-4;
-            let data = data();
+            let form = Form { k, at_first };
+            let data = data(form);
+            let at = |logs: &[f64; 4]| BetaGeometric::new(form, logs.map(f64::exp));
             let here = data.evaluate(&at(&logs));
             for i in 0..4 {
                 let moved = |by: f64| {

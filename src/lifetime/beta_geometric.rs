@@ -1,0 +1,284 @@
+//! The beta-geometric family: customers toss a coin after purchases, and leave when it falls wrong.
+//!
+//! BG/NBD, MBG/NBD, BG/CNBD-k and MBG/CNBD-k are one process with two settings, its [`Form`]. A
+//! customer passes through stages at a rate λ ~ Gamma(r, rate α), and every k-th stage is a purchase:
+//! the times between purchases are Erlang-k. After a purchase the customer leaves with a probability
+//! p ~ Beta(a, b).
+//!
+//! With R = r + k x, c tosses survived (x, and one more where the first purchase has one too),
+//! z = (T − t_x) / (α + T) and S = Σ_{j<k} (R)_j / j! zʲ, the likelihood of a history is
+//!
+//! Γ(R) / Γ(r) · α^r / (α + T)^R · B(a, b + c) / B(a, b) · [S + a / (b + c − 1) · ((α + T) / (α + t_x))^R]
+//!
+//! times Π gap^(k − 1) / Γ(k)^x, without the second term in brackets when c = 0: Reutterer, Platzer and
+//! Schröder (2020), of which k = 1 is equation 6 of Fader, Hardie and Lee (2005) and of Batislam,
+//! Denizel and Filiztekin (2007). In the brackets the first term is "still alive", where j stages of
+//! the next purchase have passed with weight (R)_j / j! zʲ, the second "left after the last".
+
+mod fit;
+mod likelihood;
+mod models;
+mod regular;
+mod stages;
+
+pub use fit::Regularity;
+pub(super) use fit::{choose, maximise, of_gaps};
+pub(super) use likelihood::Likelihood;
+pub(super) use models::{
+    Saved, SavedRegular, beta_geometric_answers, beta_geometric_model, regular_beta_geometric_model,
+};
+use stages::MOST_STAGES;
+
+use self::stages::Stages;
+use super::{Schedule, check_places};
+use crate::error::DataError;
+use crate::numeric::before_dropout::expected_before_dropout;
+use crate::numeric::beta::ln_beta_ratio;
+use crate::numeric::gamma::{ln_gamma, ln_gamma_ratio};
+use crate::numeric::hypergeometric::ln_hyp2f1;
+use crate::numeric::regular_before_dropout::expected_before_dropout_by_stage;
+use crate::summary::{Histories, History, Numbering};
+
+/// Which member of the family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Form {
+    /// Stages to a purchase: from 1 to [`MOST_STAGES`].
+    pub(super) k: u32,
+    /// Tosses before the first repeat purchase: 1 when a customer may leave right after the first
+    /// purchase, or 0.
+    pub(super) at_first: u32,
+}
+
+impl Form {
+    /// Tosses that a customer of `frequency` repeat purchases survived, if alive.
+    fn tosses(self, frequency: u32) -> f64 {
+        f64::from(frequency) + f64::from(self.at_first)
+    }
+
+    /// Stages of `frequency` repeat purchases.
+    fn stages(self, frequency: u32) -> f64 {
+        f64::from(self.k) * f64::from(frequency)
+    }
+}
+
+/// A member of the family with its parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct BetaGeometric {
+    pub(super) form: Form,
+    pub(super) r: f64,
+    pub(super) alpha: f64,
+    pub(super) a: f64,
+    pub(super) b: f64,
+}
+
+/// A number for each stage of the next purchase; those from k on are 0.
+type ByStage = [f64; MOST_STAGES as usize];
+
+impl BetaGeometric {
+    pub(super) fn new(form: Form, [r, alpha, a, b]: [f64; 4]) -> Self {
+        Self {
+            form,
+            r,
+            alpha,
+            a,
+            b,
+        }
+    }
+
+    pub(super) fn parameters(&self) -> [f64; 4] {
+        [self.r, self.alpha, self.a, self.b]
+    }
+
+    pub(super) fn log_likelihood(&self, history: &History) -> f64 {
+        let Form { k, .. } = self.form;
+        let stages = self.form.stages(history.frequency);
+        let tosses = self.form.tosses(history.frequency);
+        let age = history.age;
+        let mut never_left = ln_gamma_ratio(self.r, stages) + ln_beta_ratio(self.a, self.b, tosses)
+            - self.r * (age / self.alpha).ln_1p()
+            - stages * (self.alpha + age).ln();
+        if k > 1 {
+            never_left += self.stages(history).ln_total + f64::from(k - 1) * history.log_gaps
+                - f64::from(history.frequency) * ln_gamma(f64::from(k));
+        }
+        match self.log_odds_left(history) {
+            Some(odds) => never_left + softplus(odds),
+            None => never_left,
+        }
+    }
+
+    /// 1 / (1 + a / (b + c − 1) · ((α + T) / (α + t_x))^R / S).
+    pub(super) fn probability_alive(&self, history: &History) -> f64 {
+        match self.log_odds_left(history) {
+            Some(odds) => 1.0 / (1.0 + odds.exp()),
+            None => 1.0,
+        }
+    }
+
+    pub(super) fn expected_purchases(&self, history: &History, horizon: f64) -> f64 {
+        let if_alive = self.expected_if_alive(history.frequency, history.age, horizon);
+        self.of_standing(history, &if_alive)
+    }
+
+    pub(super) fn scheduled_purchases(&self, history: &History, schedule: &Schedule) -> f64 {
+        let if_alive = self.scheduled_if_alive(history.frequency, history.age, schedule);
+        self.of_standing(history, &if_alive)
+    }
+
+    pub(super) fn expected_purchases_batch(
+        &self,
+        histories: &Histories,
+        horizon: f64,
+        out: &mut [f64],
+    ) -> Result<(), DataError> {
+        self.each_if_alive(histories, out, |frequency, age| {
+            self.expected_if_alive(frequency, age, horizon)
+        })
+    }
+
+    pub(super) fn scheduled_purchases_batch(
+        &self,
+        histories: &Histories,
+        schedule: &Schedule,
+        out: &mut [f64],
+    ) -> Result<(), DataError> {
+        self.each_if_alive(histories, out, |frequency, age| {
+            self.scheduled_if_alive(frequency, age, schedule)
+        })
+    }
+
+    /// Either alive throughout, or left after the n-th purchase.
+    pub(super) fn purchase_probabilities(&self, t: f64, out: &mut [f64]) {
+        let (counts, mut at_least) = self.counts_without_dropout(t.max(0.0), out.len());
+        let before = f64::from(self.form.at_first);
+        for (n, (place, &count)) in out.iter_mut().zip(&counts).enumerate().rev() {
+            at_least += count;
+            let tosses = n as f64 + before;
+            let stays = ln_beta_ratio(self.a, self.b, tosses).exp();
+            *place = stays * count;
+            if tosses > 0.0 {
+                *place += stays * self.a / (self.b + (tosses - 1.0)) * at_least;
+            }
+        }
+    }
+
+    /// ln of P(left) / P(alive), or nothing for a customer who cannot have left.
+    fn log_odds_left(&self, history: &History) -> Option<f64> {
+        let tosses = self.form.tosses(history.frequency);
+        if tosses == 0.0 {
+            return None;
+        }
+        let silence = (history.age - history.recency) / (self.alpha + history.recency);
+        let dropout = self.a.ln() - (self.b + (tosses - 1.0)).ln();
+        let exponent = self.r + self.form.stages(history.frequency);
+        let odds = dropout + exponent * silence.ln_1p();
+        if self.form.k == 1 {
+            return Some(odds);
+        }
+        Some(odds - self.stages(history).ln_total)
+    }
+
+    /// How far a customer who is alive may have come on the way to the next purchase.
+    fn stages(&self, history: &History) -> Stages {
+        let exponent = self.r + self.form.stages(history.frequency);
+        let silence = (history.age - history.recency) / (self.alpha + history.age);
+        Stages::new(self.form.k, exponent, silence)
+    }
+
+    /// Expected purchases of a customer known to be alive at T and to have passed so many stages
+    /// of the next purchase; depends on the history through x and T only.
+    fn expected_if_alive(&self, frequency: u32, age: f64, horizon: f64) -> ByStage {
+        // NaN is no time either: max() prefers the number.
+        let w = (horizon.max(0.0) / (self.alpha + age)).min(f64::MAX);
+        let exponent = self.r + self.form.stages(frequency);
+        let stay = self.b + self.form.tosses(frequency);
+        let mut by_stage = ByStage::default();
+        if self.form.k == 1 {
+            by_stage[0] = expected_before_dropout(exponent, self.a, stay, w);
+        } else {
+            let stages = &mut by_stage[..self.form.k as usize];
+            expected_before_dropout_by_stage(exponent, self.a, stay, w, stages);
+        }
+        by_stage
+    }
+
+    fn scheduled_if_alive(&self, frequency: u32, age: f64, schedule: &Schedule) -> ByStage {
+        let mut by_stage = ByStage::default();
+        for (horizon, weight) in schedule.iter() {
+            let expected = self.expected_if_alive(frequency, age, horizon);
+            for (sum, expected) in by_stage.iter_mut().zip(expected) {
+                *sum += weight * expected;
+            }
+        }
+        by_stage
+    }
+
+    /// What is expected of a customer who may be alive, at any stage.
+    fn of_standing(&self, history: &History, if_alive: &ByStage) -> f64 {
+        let alive = self.probability_alive(history);
+        if self.form.k == 1 {
+            return alive * if_alive[0];
+        }
+        alive * self.stages(history).mean(if_alive)
+    }
+
+    /// What is expected of each row; what depends on x and T is computed once for each (x, T).
+    fn each_if_alive(
+        &self,
+        histories: &Histories,
+        out: &mut [f64],
+        if_alive: impl Fn(u32, f64) -> ByStage,
+    ) -> Result<(), DataError> {
+        check_places(histories, out)?;
+        let stages = self.form.k as usize;
+        let mut numbering = Numbering::new();
+        let mut known: Vec<f64> = Vec::new();
+        for (place, history) in out.iter_mut().zip(histories.iter()) {
+            let number = numbering.number((history.frequency, history.age.to_bits())) as usize;
+            let mut expected = ByStage::default();
+            match known.get(number * stages..(number + 1) * stages) {
+                Some(known) => expected[..stages].copy_from_slice(known),
+                None => {
+                    expected = if_alive(history.frequency, history.age);
+                    known.extend_from_slice(&expected[..stages]);
+                }
+            }
+            *place = self.of_standing(&history, &expected);
+        }
+        Ok(())
+    }
+
+    /// P(N = n) for n < `places` and P(N ≥ `places`), N the purchases in a time t if nobody left: a
+    /// negative binomial number of stages, k of them a purchase.
+    fn counts_without_dropout(&self, t: f64, places: usize) -> (Vec<f64>, f64) {
+        let ln_z = t.ln() - (self.alpha + t).ln();
+        let mut ln_stage = -self.r * (t / self.alpha).ln_1p();
+        let mut counts = vec![0.0; places];
+        let mut n = 0.0;
+        for count in &mut counts {
+            for _ in 0..self.form.k {
+                *count += ln_stage.exp();
+                ln_stage += ((self.r + n) / (n + 1.0)).ln() + ln_z;
+                n += 1.0;
+            }
+        }
+        if places == 0 || t == 0.0 {
+            return (counts, if places == 0 { 1.0 } else { 0.0 });
+        }
+        let fewer: f64 = counts.iter().sum();
+        if fewer < 0.5 {
+            return (counts, 1.0 - fewer);
+        }
+        // Σ_{j ≥ n} P(N = j) = P(N = n) (1 + t/α) ₂F₁(1, 1 − r; n + 1; −t/α): no difference from 1, which
+        // would lose the digits of a small tail.
+        let ratio = (t / self.alpha).min(f64::MAX);
+        let tail = ratio.ln_1p() + ln_hyp2f1(1.0, 1.0 - self.r, n + 1.0, -ratio);
+        let beyond = (ln_stage + tail).exp();
+        (counts, beyond.min(1.0))
+    }
+}
+
+/// ln(1 + eˣ), for x of any size.
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
