@@ -191,7 +191,7 @@ impl<S: Store> Ledger<S> {
         before: Timestamp,
     ) -> Result<Vec<Lot>, LedgerError> {
         let states = self.due_states(account, now)?;
-        let lots = states.member(account).lots().iter();
+        let lots = states.member(account).open_lots();
         let mut lots: Vec<Lot> = lots
             .filter(|lot| lot.free.0 > 0 && lot.expires_at.is_some_and(|at| at < before))
             .cloned()

@@ -58,7 +58,8 @@
 //!
 //! # What it costs
 //!
-//! A command costs time in proportion to the lots of the accounts that it touches. A ledger keeps one
+//! A command costs time in proportion to the open lots of the accounts that it touches (to all of them
+//! where an activity moves every expiry). A ledger keeps one
 //! record for each member and one for each command; the journal grows by two to six entries a command.
 //!
 //! # Where it comes from
@@ -75,6 +76,7 @@ mod entry;
 mod ledger;
 mod liability;
 mod lot;
+mod lots;
 mod member;
 mod memory;
 mod names;
