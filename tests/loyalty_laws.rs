@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use tenure::event::Timestamp;
 use tenure::loyalty::{
     AccountId, Action, Adjust, Change, Command, CommandId, Consume, Earn, Entry, Expiry, Hold, Key,
-    Ledger, LedgerError, Line, MemoryStore, Points, Pot, Programme, Purse, Receipt, Record, Redeem,
-    Refusal, Rules, Snapshot, Store, Submitted, decide, needs,
+    Ledger, LedgerError, Line, Lot, MemoryStore, Points, Pot, Programme, Purse, Receipt, Record,
+    Redeem, Refusal, Rules, Snapshot, Store, Submitted, decide, needs,
 };
 
 const NAMES: [&str; 3] = ["ann", "bob", "cho"];
@@ -253,6 +253,10 @@ fn books_balance(ledger: &Ledger<MemoryStore>, now: Timestamp) {
         );
     }
     assert_eq!(on_the_way, 0);
+    for (_, member) in ledger.as_of(now).unwrap().members() {
+        let open = |lot: &&Lot| lot.free.0 > 0 || lot.held.0 > 0 || lot.pending;
+        assert!(member.open_lots().eq(member.lots().filter(open)));
+    }
 }
 
 /// What a redemption consumes, one point at a time.
