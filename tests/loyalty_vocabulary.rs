@@ -372,6 +372,31 @@ fn the_oldest_lot_goes_first_when_the_programme_says_so() {
 }
 
 #[test]
+fn what_never_expires_goes_last() {
+    run(
+        json!({}),
+        &[
+            earn("1", "01-01", "ann", 10, 1),
+            json!(["2", "01-02", "earn", {"account": "ann", "points": 10, "expires_at": "2025-02-01T00:00:00Z"}, earned(10, 2)]),
+            json!(["r", "01-03", "redeem", {"account": "ann", "points": 15}, {"consumed": [[2, 10], [1, 5]]}]),
+        ],
+    );
+}
+
+#[test]
+fn a_capture_does_not_revive_what_its_hold_shielded() {
+    let ledger = run(
+        json!({"expiry": {"kind": "inactivity", "n": 1}}),
+        &[
+            earn("1", "01-01", "ann", 10, 1),
+            json!(["h", "01-20", "hold", {"account": "ann"}, {"reserved": [[1, 10]]}]),
+            json!(["c", "02-10", "capture", {"hold": "h", "points": 6}, {"consumed": [[1, 6]], "released": 4}]),
+        ],
+    );
+    assert_eq!(state(&ledger, "02-10", "/accounts/ann/expired"), 4);
+}
+
+#[test]
 fn a_pool_is_held_captured_released_and_times_out_as_one() {
     let accounts = json!(["ann", "bob"]);
     let ledger = run(

@@ -113,6 +113,7 @@ fn change_member(
             let overflow = || overflow(account, "available points");
             let available = member.available.checked_add(*points).ok_or_else(overflow)?;
             find(member, account, *lot)?.pending = false;
+            member.lots.changed(*lot);
             member.available = available;
         }
         Change::Owed { by, points, .. } => {
@@ -187,15 +188,12 @@ fn open(
         return Ok(());
     };
     let overflow = || overflow(account, "granted points");
-    let place = match member.lots.binary_search_by_key(number, |lot| lot.number) {
-        Err(place) if points.0 >= 0 => place,
-        _ => {
-            return Err(Misfit::Lot {
-                account: account.clone(),
-                lot: *number,
-            });
-        }
-    };
+    if points.0 < 0 || member.lots.get(*number).is_some() {
+        return Err(Misfit::Lot {
+            account: account.clone(),
+            lot: *number,
+        });
+    }
     let pending = *available_at > at;
     let granted = member.granted.checked_add(*points).ok_or_else(overflow)?;
     if !pending {
@@ -217,7 +215,7 @@ fn open(
         expires_at: *expires_at,
         pending,
     };
-    member.lots.insert(place, lot);
+    member.lots.insert(lot);
     Ok(())
 }
 
@@ -266,18 +264,18 @@ fn move_points(
     if let Some(column) = lot.column(from) {
         *column = rest;
     }
+    member.lots.changed(number);
     (member.available, member.debt, member.granted) = (available, debt, granted);
     Ok(())
 }
 
 fn redate(member: &mut Member, now: Timestamp, expires_at: Timestamp, only_later: bool) {
-    for lot in &mut member.lots {
-        let stays = lot.is_expired(now)
-            || (only_later && lot.expires_at.is_none_or(|present| present >= expires_at));
-        if !stays {
-            lot.expires_at = Some(expires_at);
-        }
-    }
+    let moves = |lot: &Lot| {
+        let later = lot.expires_at.is_some_and(|present| present < expires_at);
+        !lot.is_expired(now) && (later || !only_later)
+    };
+    let lots = &mut member.lots;
+    lots.change_where(moves, |lot| lot.expires_at = Some(expires_at));
 }
 
 fn qualify(
@@ -305,7 +303,7 @@ fn find<'m>(
     account: &AccountId,
     number: LotNumber,
 ) -> Result<&'m mut Lot, Misfit> {
-    member.lot_mut(number).ok_or_else(|| Misfit::Lot {
+    member.lots.get_mut(number).ok_or_else(|| Misfit::Lot {
         account: account.clone(),
         lot: number,
     })

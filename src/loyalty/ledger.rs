@@ -114,13 +114,7 @@ impl<S: Store> Ledger<S> {
     /// # Errors
     /// [`LedgerError::Refused`] with the reason; [`LedgerError::Store`] when the store fails.
     pub fn submit(&self, command: Command) -> Result<Submitted, LedgerError> {
-        let mut results = self.submit_batch(&[command])?;
-        match results.pop() {
-            Some(result) => Ok(result?),
-            None => Err(LedgerError::Refused(Refusal::Overflow {
-                what: "number of commands",
-            })),
-        }
+        Ok(self.transact(|desk| self.decide_on(desk, &command))??)
     }
 
     /// Carries several commands out, one after the other, in one commit; a refused one leaves no trace
@@ -132,16 +126,12 @@ impl<S: Store> Ledger<S> {
         &self,
         commands: &[Command],
     ) -> Result<Vec<Result<Submitted, Refusal>>, StoreError> {
-        loop {
-            let mut desk = Desk::default();
-            let results = commands
-                .iter()
-                .map(|command| self.decide_on(&mut desk, command))
-                .collect::<Result<Vec<_>, _>>()?;
-            if self.write(desk)? {
-                return Ok(results);
-            }
-        }
+        self.transact(|desk| {
+            let commands = commands.iter();
+            commands
+                .map(|command| self.decide_on(desk, command))
+                .collect()
+        })
     }
 
     /// Books everything that is due up to an instant, for all members; returns the number of entries.
@@ -164,7 +154,7 @@ impl<S: Store> Ledger<S> {
         accounts.sort_unstable();
         let mut booked = 0;
         for account in accounts {
-            booked += self.tick_one(&account, now)?;
+            booked += self.transact(|desk| self.tick_one(desk, &account, now))??;
         }
         Ok(booked)
     }
@@ -191,7 +181,7 @@ impl<S: Store> Ledger<S> {
         before: Timestamp,
     ) -> Result<Vec<Lot>, LedgerError> {
         let states = self.due_states(account, now)?;
-        let lots = states.member(account).lots().iter();
+        let lots = states.member(account).open_lots();
         let mut lots: Vec<Lot> = lots
             .filter(|lot| lot.free.0 > 0 && lot.expires_at.is_some_and(|at| at < before))
             .cloned()
@@ -291,19 +281,34 @@ impl<S: Store> Ledger<S> {
         }))
     }
 
-    fn tick_one(&self, account: &AccountId, now: Timestamp) -> Result<usize, LedgerError> {
-        loop {
-            let mut desk = Desk::default();
-            self.fetch(&mut desk, &[Key::Member(account.clone())])?;
-            if desk.states.member(account).as_of() > now {
-                return Ok(0);
-            }
-            let (entries, states) = fall_due(&desk.states, &self.rules, account, now)?;
-            let booked = entries.len();
+    fn tick_one(
+        &self,
+        desk: &mut Desk,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<Result<usize, Refusal>, StoreError> {
+        self.fetch(desk, &[Key::Member(account.clone())])?;
+        if desk.states.member(account).as_of() > now {
+            return Ok(Ok(0));
+        }
+        let due = fall_due(&desk.states, &self.rules, account, now);
+        Ok(due.map(|(entries, states)| {
             desk.states = states;
             desk.entries = entries;
+            desk.entries.len()
+        }))
+    }
+
+    /// Fills a desk and commits it; again, from the start, when a record moved meanwhile.
+    fn transact<T>(
+        &self,
+        fill: impl Fn(&mut Desk) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        loop {
+            let mut desk = Desk::default();
+            let filled = fill(&mut desk)?;
             if self.write(desk)? {
-                return Ok(booked);
+                return Ok(filled);
             }
         }
     }

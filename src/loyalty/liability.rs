@@ -39,8 +39,7 @@ pub(crate) struct LiabilityTotals {
 impl LiabilityTotals {
     pub(crate) fn add(&mut self, member: &Member) {
         let sum = |column: fn(&super::lot::Lot) -> Points| -> i128 {
-            let lots = member.lots().iter();
-            lots.map(|lot| i128::from(column(lot).0)).sum()
+            member.lots().map(|lot| i128::from(column(lot).0)).sum()
         };
         self.allocated += i128::from(member.allocated);
         self.issued += i128::from(member.issued);

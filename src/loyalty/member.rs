@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::lot::{Lot, LotNumber, Take};
+use super::lots::Lots;
 use super::names::CommandId;
 use super::points::Points;
 use crate::event::Timestamp;
@@ -15,8 +16,7 @@ use crate::event::Timestamp;
 pub struct Member {
     pub(crate) as_of: Timestamp,
     pub(crate) joined: Option<Timestamp>,
-    /// In ascending order of their numbers.
-    pub(crate) lots: Vec<Lot>,
+    pub(crate) lots: Lots,
     pub(crate) available: Points,
     pub(crate) debt: Points,
     pub(crate) written_off: Points,
@@ -68,7 +68,7 @@ impl Member {
         Self {
             as_of: Timestamp::MIN,
             joined: None,
-            lots: Vec::new(),
+            lots: Lots::new(),
             available: Points::ZERO,
             debt: Points::ZERO,
             written_off: Points::ZERO,
@@ -94,9 +94,19 @@ impl Member {
         self.joined
     }
 
-    /// All lots, in the order of their numbers.
-    pub fn lots(&self) -> &[Lot] {
-        &self.lots
+    /// All lots that there ever were, in the order of their numbers.
+    pub fn lots(&self) -> impl Iterator<Item = &Lot> {
+        self.lots.iter()
+    }
+
+    /// The lots that have free or held points, or have not matured, in the order of their numbers.
+    pub fn open_lots(&self) -> impl Iterator<Item = &Lot> {
+        self.lots.open()
+    }
+
+    /// A lot, by its number.
+    pub fn lot(&self, number: LotNumber) -> Option<&Lot> {
+        self.lots.get(number)
     }
 
     /// Points that the member owes.
@@ -118,15 +128,5 @@ impl Member {
     /// The stamp card, if there ever was a stamp.
     pub fn card(&self) -> Option<Card> {
         self.card
-    }
-
-    pub(crate) fn lot(&self, number: LotNumber) -> Option<&Lot> {
-        let at = self.lots.binary_search_by_key(&number, |lot| lot.number);
-        at.ok().and_then(|at| self.lots.get(at))
-    }
-
-    pub(crate) fn lot_mut(&mut self, number: LotNumber) -> Option<&mut Lot> {
-        let at = self.lots.binary_search_by_key(&number, |lot| lot.number);
-        at.ok().and_then(|at| self.lots.get_mut(at))
     }
 }

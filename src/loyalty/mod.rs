@@ -56,9 +56,23 @@
 //! Calendar months and years are those of UTC. For one account time does not go back: a command before
 //! the account's last entry is refused. Money has one currency, in minor units.
 //!
+//! Where programmes differ in what they take for granted, this one reads them so:
+//!
+//! * `redeem_min`, `redeem_step` and `velocity` bind redemptions, not holds and captures; in a pool the
+//!   velocity limit of every account that is named binds, and each one's activity counts.
+//! * A cap binds whatever is earned, gifts among it; corrections and transfers are outside of it.
+//! * A live lot is one whose time has not passed, used up or not: activity moves its expiry, too. What has
+//!   expired stays expired.
+//! * A pool has the sum of what its accounts have, less the debts of each.
+//! * A capture can be undone like a redemption; the deposits of a complete team cannot.
+//! * A fee counts as redeemed in the deferred revenue, gifts and corrections count as issued.
+//! * A part of a refund that leaves a debt is repaid at once when other lots have usable points,
+//!   also under [`Clawback::OwnLotThenDebt`].
+//!
 //! # What it costs
 //!
-//! A command costs time in proportion to the lots of the accounts that it touches. A ledger keeps one
+//! A command costs time in proportion to the open lots of the accounts that it touches (to all of them
+//! where an activity moves every expiry). A ledger keeps one
 //! record for each member and one for each command; the journal grows by two to six entries a command.
 //!
 //! # Where it comes from
@@ -75,6 +89,7 @@ mod entry;
 mod ledger;
 mod liability;
 mod lot;
+mod lots;
 mod member;
 mod memory;
 mod names;

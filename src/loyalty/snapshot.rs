@@ -154,7 +154,6 @@ impl Account {
         let sum = |column: fn(&Lot) -> i64| {
             member
                 .lots()
-                .iter()
                 .try_fold(0_i64, |sum, lot| sum.checked_add(column(lot)))
                 .map(Points)
                 .ok_or(Refusal::Overflow {
@@ -172,7 +171,7 @@ impl Account {
             moved_out: sum(|lot| lot.moved_out.0)?,
             written_off: member.written_off(),
             granted: sum(|lot| lot.granted.0)?,
-            lots: member.lots().iter().map(LotStanding::from).collect(),
+            lots: member.lots().map(LotStanding::from).collect(),
             tier: programme
                 .tiers
                 .as_ref()

@@ -207,12 +207,7 @@ impl<'a> Draft<'a> {
     pub(super) fn usable(&self, accounts: &[AccountId]) -> Vec<Part> {
         let mut lots: Vec<_> = accounts
             .iter()
-            .flat_map(|account| {
-                self.member(account)
-                    .lots()
-                    .iter()
-                    .map(move |l| (account, l))
-            })
+            .flat_map(|account| self.member(account).open_lots().map(move |l| (account, l)))
             .filter(|(_, lot)| lot.usable().0 > 0)
             .collect();
         lots.sort_by(|(_, a), (_, b)| a.consumption_order(b, self.programme.consume));

@@ -76,8 +76,7 @@ impl Draft<'_> {
     fn expire(&mut self, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
         let due: Vec<(LotNumber, bool, Points)> = self
             .member(account)
-            .lots()
-            .iter()
+            .open_lots()
             .filter(|lot| lot.free.0 > 0 && lot.is_expired(at))
             .map(|lot| (lot.number, lot.pending, lot.free))
             .collect();
@@ -104,8 +103,7 @@ impl Draft<'_> {
     fn mature(&mut self, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
         let due: Vec<(LotNumber, Points)> = self
             .member(account)
-            .lots()
-            .iter()
+            .open_lots()
             .filter(|lot| lot.pending && lot.available_at <= at)
             .map(|lot| (lot.number, lot.free))
             .collect();
@@ -153,13 +151,11 @@ impl Draft<'_> {
 fn next_due(member: &Member) -> Option<Timestamp> {
     let holds = member.holds.iter().filter_map(|share| share.until);
     let expiries = member
-        .lots()
-        .iter()
+        .open_lots()
         .filter(|lot| lot.free.0 > 0)
         .filter_map(|lot| lot.expires_at);
     let maturities = member
-        .lots()
-        .iter()
+        .open_lots()
         .filter(|lot| lot.pending)
         .map(|lot| lot.available_at);
     let term = member.term.map(|term| term.until);

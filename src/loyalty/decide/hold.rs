@@ -154,8 +154,7 @@ fn open_hold(draft: &Draft<'_>, id: &CommandId) -> Result<(Vec<Part>, Option<Tim
     }
 }
 
-/// Closes a captured hold; what was not spent expires now if its time has passed, and only then the
-/// capture counts as an activity.
+/// Closes a captured hold. The capture is an activity, which does not revive what has expired.
 fn close(
     draft: &mut Draft<'_>,
     id: &CommandId,
@@ -164,7 +163,6 @@ fn close(
 ) -> Result<(), Refusal> {
     for account in &accounts_of(&parts) {
         end_share(draft, account, id)?;
-        draft.fall_due(account)?;
         draft.activity(account)?;
     }
     amend_closed(draft, id, parts, until)

@@ -125,7 +125,7 @@ pub fn needs(command: &Command, at_hand: &States) -> Vec<Key> {
 pub fn lots_at_most(command: &Command, states: &States) -> usize {
     match &command.action {
         Action::Earn(_) | Action::Adjust(_) => 1,
-        Action::Transfer { from, .. } => states.member(from).lots().len(),
+        Action::Transfer { from, .. } => states.member(from).lots.open_count(),
         Action::ReverseRedeem { redemption, .. } => {
             states
                 .deed(redemption)
