@@ -207,7 +207,7 @@ impl ParetoNbd {
         let rate = (self.r + f64::from(frequency)) / (self.alpha + age);
         let unit = self.beta + age;
         // NaN is no time either: max() prefers the number.
-        let logs = (horizon.max(0.0).min(f64::MAX) / unit).ln_1p();
+        let logs = (horizon.max(0.0) / unit).min(f64::MAX).ln_1p();
         // ∫ exp((1 − s) v) dv from 0 to `logs`, whatever the sign of 1 − s.
         let growth = (1.0 - self.s) * logs;
         let stretch = if growth == 0.0 {

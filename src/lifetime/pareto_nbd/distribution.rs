@@ -29,13 +29,15 @@ impl PurchaseDistribution for ParetoNbd {
     fn purchase_probabilities(&self, t: f64, out: &mut [f64]) {
         let coefficients: Vec<f64> = ln_coefficients(self.r).take(out.len()).collect();
         out.fill(0.0);
-        let t = t.max(0.0).min(f64::MAX);
+        // NaN is no time either: max() prefers the number.
+        let t = t.max(0.0);
         if t == 0.0 {
             if let Some(none) = out.first_mut() {
                 *none = 1.0;
             }
             return;
         }
+        let t = t.min(f64::MAX);
         let mut add = |ln_weight: f64, time: f64| {
             let ln_none = ln_weight - self.r * (time / self.alpha).ln_1p();
             let ln_share = -(self.alpha / time).ln_1p();

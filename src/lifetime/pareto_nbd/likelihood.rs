@@ -112,10 +112,9 @@ impl Likelihood {
             let n = row.customers;
             sum.value += n * (left.value.max(stayed.value) + e.ln_1p());
             let (first, second, spread) = (n * to_left, n * to_stayed, n * likely * other);
-            let mut apart = [0.0; 4];
-            for i in 0..4 {
-                sum.slope[i] += first * left.slope[i] + second * stayed.slope[i];
-                apart[i] = left.slope[i] - stayed.slope[i];
+            let apart: [f64; 4] = std::array::from_fn(|i| left.slope[i] - stayed.slope[i]);
+            for (i, slope) in sum.slope.iter_mut().enumerate() {
+                *slope += first * left.slope[i] + second * stayed.slope[i];
             }
             for (k, (i, j)) in PAIRS.into_iter().enumerate() {
                 sum.curve[k] +=
