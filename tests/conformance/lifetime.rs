@@ -10,10 +10,11 @@ use tenure::lifetime::{
 use tenure::summary::{Histories, History, HistoryColumns, TimeUnit};
 
 use super::data::{DataFolder, Table};
+use super::lifetime_contract;
 use super::tally::Tally;
 
 /// The models that the crate says it has: a quantity of theirs that is not supported is a failure.
-const CLAIMED: &[&str] = &["bgnbd", "gg"];
+const CLAIMED: &[&str] = &["bgnbd", "gg", "sbg", "bdw", "geometric", "bgbb"];
 
 pub fn evaluate(json: &Value, data: &DataFolder, tally: &mut Tally) {
     for entry in json["mle"].as_array().into_iter().flatten() {
@@ -25,7 +26,7 @@ pub fn evaluate(json: &Value, data: &DataFolder, tally: &mut Tally) {
 }
 
 /// What a fit is compared by.
-struct FitFigures {
+pub(super) struct FitFigures {
     names: Vec<String>,
     values: Vec<f64>,
     log_likelihood: f64,
@@ -39,6 +40,10 @@ fn check_fit(entry: &Value, data: &DataFolder, tally: &mut Tally) {
     let fit: fn(&Table, f64) -> FitFigures = match model {
         "bgnbd" => fit_bg_nbd,
         "gg" => fit_gamma_gamma,
+        "bgbb" => lifetime_contract::fit_bg_bb,
+        "sbg" | "bdw" | "geometric" => {
+            return compare(entry, &lifetime_contract::fit_curve(entry), tally);
+        }
         _ => return unsupported_all(tally, id, expected, CLAIMED.contains(&model)),
     };
     let file = entry["data"]
@@ -48,7 +53,12 @@ fn check_fit(entry: &Value, data: &DataFolder, tally: &mut Tally) {
     let Some(table) = data.table(file) else {
         return tally.without_data(id, file, expected);
     };
-    let fit = fit(&table, days_per_unit(entry));
+    compare(entry, &fit(&table, days_per_unit(entry)), tally);
+}
+
+fn compare(entry: &Value, fit: &FitFigures, tally: &mut Tally) {
+    let (id, model) = (text(entry, "id"), text(entry, "model"));
+    let expected = &entry["expected"];
     let tolerance = |quantity: &str| match &entry["tolerance_rel"] {
         Value::Object(by_quantity) => by_quantity.get(quantity).and_then(Value::as_f64),
         all => all.as_f64(),
@@ -82,7 +92,7 @@ fn check_fit(entry: &Value, data: &DataFolder, tally: &mut Tally) {
                 // Its own tolerance, or twice that of the standard errors, of which it is a product.
                 let errors = tolerance("standard_errors").unwrap_or(1e-4);
                 let rel = tolerance("covariance").unwrap_or(2.0 * errors);
-                check_covariance(id, &fit, rows, rel, tally);
+                check_covariance(id, fit, rows, rel, tally);
             }
             (other, value) => tally.unsupported(id, other, value, CLAIMED.contains(&model)),
         }
@@ -120,7 +130,7 @@ fn fit_gamma_gamma(table: &Table, days_per_unit: f64) -> FitFigures {
     figures(&fit.report)
 }
 
-fn figures(report: &FitReport) -> FitFigures {
+pub(super) fn figures(report: &FitReport) -> FitFigures {
     let error = |parameter: &Estimate| parameter.standard_error.unwrap_or(f64::NAN);
     FitFigures {
         names: report
@@ -190,6 +200,11 @@ fn check_answers(entry: &Value, tally: &mut Tally) {
                 },
                 tally,
             );
+        }
+        "sbg" | "bdw" | "geometric" => lifetime_contract::check_curve(entry, tally),
+        "bgbb" => {
+            let answer = lifetime_contract::bg_bb_answers(&params, input);
+            by_name(&answer, tally);
         }
         _ => unsupported_all(tally, id, &entry["expected"], claimed),
     }
@@ -278,7 +293,7 @@ fn text<'a>(entry: &'a Value, key: &str) -> &'a str {
     entry[key].as_str().unwrap_or("?")
 }
 
-fn list(value: &Value) -> Vec<f64> {
+pub(super) fn list(value: &Value) -> Vec<f64> {
     value
         .as_array()
         .into_iter()
@@ -287,7 +302,7 @@ fn list(value: &Value) -> Vec<f64> {
         .collect()
 }
 
-fn numbers(value: &Value) -> BTreeMap<&str, f64> {
+pub(super) fn numbers(value: &Value) -> BTreeMap<&str, f64> {
     let entries: Option<&Map<String, Value>> = value.as_object();
     let entries = entries.into_iter().flatten();
     entries
