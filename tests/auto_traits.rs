@@ -7,14 +7,16 @@ use tenure::event::{
     AliasTable, Decimals, Ids, Interactions, Period, Timestamp, Transactions, Zone,
 };
 use tenure::lifetime::interval::{Interval, Posterior};
-use tenure::lifetime::{BgNbd, Discount, FitReport, Fitted, GammaGamma, Horizon, Schedule};
+use tenure::lifetime::{
+    Bdw, BgBb, BgNbd, Discount, FitReport, Fitted, GammaGamma, Geometric, Horizon, Sbg, Schedule,
+};
 use tenure::report::{ReportData, RetentionReport};
 use tenure::retention::{CohortMatrix, PeriodChurn, RevenueRetention};
 use tenure::segment::{Lifecycle, Rfm, RfmFeatures, RuleSet, SegmentTable, Transitions};
 use tenure::simulate::Retailer;
 use tenure::summary::{
-    ActivitySummary, DistinctHistories, Histories, History, ItemSummary, PurchaseSummary,
-    Purchases, RfmSummary,
+    ActivitySummary, DistinctHistories, Histories, History, ItemSummary, OccasionHistory,
+    OccasionSummary, PurchaseSummary, Purchases, RenewalSummary, RfmSummary,
 };
 
 fn thread_safe<T: Send + Sync>() {}
@@ -33,6 +35,7 @@ fn facts_summaries_and_models_go_anywhere() {
         Rfm, RfmFeatures, RuleSet, Lifecycle, SegmentTable, Transitions,
         CohortMatrix, PeriodChurn, RevenueRetention,
         BgNbd, GammaGamma, Fitted<BgNbd>, FitReport, Discount, Horizon, Schedule, Posterior<BgNbd>, Interval,
+        Sbg, Bdw, Geometric, BgBb, RenewalSummary, OccasionSummary, OccasionHistory,
         Retailer, ReportData, RetentionReport,
     );
     every!(unwind_safe:

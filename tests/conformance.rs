@@ -9,6 +9,8 @@
 mod data;
 #[path = "conformance/lifetime.rs"]
 mod lifetime;
+#[path = "conformance/lifetime_contract.rs"]
+mod lifetime_contract;
 #[path = "conformance/lifetime_pareto.rs"]
 mod lifetime_pareto;
 #[path = "conformance/loyalty.rs"]

@@ -167,6 +167,8 @@ pub struct Drift {
 pub enum Limit {
     /// To 0.
     Zero,
+    /// To 1: a probability.
+    One,
     /// To infinity.
     Infinity,
 }

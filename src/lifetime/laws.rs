@@ -3,12 +3,17 @@
 //! Run it in a test of your own model:
 //!
 //! ```
-//! use tenure::lifetime::{BgNbd, GammaGamma, laws};
+//! use tenure::lifetime::{BgNbd, GammaGamma, Sbg, laws};
 //!
 //! laws::check(&BgNbd::new(0.243, 4.414, 0.793, 2.426)?).unwrap();
 //! laws::check_spend(&GammaGamma::new(6.25, 3.74, 15.44)?).unwrap();
+//! laws::check_curve(&Sbg::new(0.668, 3.806)?).unwrap();
 //! # Ok::<(), tenure::Error>(())
 //! ```
+
+mod curve;
+
+pub use curve::{CurveViolation, check_curve};
 
 use thiserror::Error;
 

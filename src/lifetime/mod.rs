@@ -39,7 +39,11 @@
 //! | the two together, discounted | [`CustomerValue`] |
 //! | how many purchases will a cohort make, week by week | [`forecast`] |
 //! | how sure is that | [`interval`] |
-//! | a model of your own | implement [`PurchaseModel`] or [`SpendModel`], test it with [`laws`] |
+//! | purchases on set occasions (a yearly appeal, a monthly box) | [`BgBb`] |
+//! | contracts: who will still be there, for how long | [`Sbg`] |
+//! | contracts whose retention first falls, or a better fit of the first renewals | [`Bdw`] |
+//! | contracts: the baseline that the two must beat | [`Geometric`] |
+//! | a model of your own | implement [`PurchaseModel`], [`SpendModel`] or [`RetentionCurve`], test it with [`laws`] |
 //!
 //! # What they assume
 //!
@@ -47,6 +51,9 @@
 //! does not change (no season); rates differ between customers, and so does the readiness to leave. What a
 //! customer spends does not depend on how often. Each model's page says how it puts that into
 //! formulas, and what the formulas cost.
+//!
+//! Where there are contracts ([`RetentionCurve`]) the shop does hear of every end, and the question is
+//! how many will renew, for how long.
 //!
 //! # What it costs
 //!
@@ -58,16 +65,22 @@
 //!
 //! Fader, Hardie and Lee (2005), "Counting Your Customers" the Easy Way, *Marketing Science* 24(2);
 //! Fader, Hardie and Lee (2005), RFM and CLV: Using Iso-Value Curves for Customer Base Analysis,
-//! *Journal of Marketing Research* 42(4).
+//! *Journal of Marketing Research* 42(4); Fader and Hardie (2007), How to Project Customer
+//! Retention, *Journal of Interactive Marketing* 21(1); Fader, Hardie and Shang (2010), Customer-Base
+//! Analysis in a Discrete-Time Noncontractual Setting, *Marketing Science* 29(6).
 
+mod bdw;
 mod beta_geometric;
+mod bg_bb;
 mod bg_cnbd;
 mod bg_nbd;
 mod fit;
 pub mod forecast;
 mod gamma_gamma;
+mod geometric;
 mod inference;
 pub mod interval;
+mod jet;
 pub mod laws;
 mod mbg_cnbd;
 mod mbg_nbd;
@@ -79,14 +92,21 @@ mod value;
 
 pub use beta_geometric::Regularity;
 pub use bg_cnbd::BgCnbd;
+mod renewal;
+mod sbg;
+
+pub use bdw::Bdw;
+pub use bg_bb::BgBb;
 pub use bg_nbd::BgNbd;
 pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit};
 pub use gamma_gamma::GammaGamma;
+pub use geometric::Geometric;
 pub use inference::LikelihoodRatio;
 pub use mbg_cnbd::MbgCnbd;
 pub use mbg_nbd::MbgNbd;
 pub use nbd::Nbd;
 pub use pareto_nbd::ParetoNbd;
+pub use sbg::Sbg;
 pub use value::{CustomerValue, Discount, Horizon, Schedule, UnitSpend};
 
 use crate::error::DataError;
@@ -229,6 +249,95 @@ pub trait SpendModel: Send + Sync {
             *place = self.expected_spend(&history);
         }
         Ok(())
+    }
+}
+
+/// Predicts how long contracts are renewed.
+///
+/// One method is required; the others follow from it. Time is counted in renewal periods since the
+/// start of the contract; a customer's `tenure` is the number of renewals made. Every curve keeps the
+/// laws that [`laws::check_curve`] tests.
+///
+/// A paid membership with a fee and a cost of its benefits for each period is worth
+/// (fee − cost) × [`discounted_residual_lifetime`](Self::discounted_residual_lifetime) just before
+/// a renewal falls due.
+///
+/// ```
+/// use tenure::lifetime::{RetentionCurve, laws};
+///
+/// /// A tenth leaves at the first renewal, nobody after it.
+/// struct Faithful;
+///
+/// impl RetentionCurve for Faithful {
+///     fn survival(&self, t: u32) -> f64 {
+///         if t == 0 { 1.0 } else { 0.9 }
+///     }
+/// }
+/// laws::check_curve(&Faithful).unwrap();
+/// assert_eq!(Faithful.retention_rate(2), 1.0);
+/// // A fee of 50, benefits of 20, money at 10% a period: 30 × 0.9 × 1.1 / 0.1.
+/// let worth = (50.0 - 20.0) * Faithful.discounted_residual_lifetime(0, 0.1);
+/// assert!((worth - 297.0).abs() < 1e-9);
+/// ```
+pub trait RetentionCurve: Send + Sync {
+    /// S(t), the probability that a customer renews at least `t` times: the share of a cohort that
+    /// is left after `t` renewals.
+    fn survival(&self, t: u32) -> f64;
+
+    /// r(t) = S(t) / S(t − 1), the share of those who come up for renewal number `t` who renew; 1
+    /// for `t` = 0, and 0 where nobody comes up for it.
+    fn retention_rate(&self, t: u32) -> f64 {
+        match t.checked_sub(1).map(|before| self.survival(before)) {
+            None => 1.0,
+            Some(before) if before > 0.0 => self.survival(t) / before,
+            Some(_) => 0.0,
+        }
+    }
+
+    /// How many of the next `horizon` renewals a customer who has made `tenure` renewals is
+    /// expected to make: Σ S(`tenure` + k) / S(`tenure`) over k = 1 to `horizon`.
+    ///
+    /// Costs one survival for each period of the horizon.
+    fn residual_lifetime(&self, tenure: u32, horizon: u32) -> f64 {
+        let alive = self.survival(tenure);
+        if alive <= 0.0 {
+            return 0.0;
+        }
+        let survivors = (1..=horizon).map(|ahead| self.survival(tenure.saturating_add(ahead)));
+        survivors.map(|survivors| survivors / alive).sum()
+    }
+
+    /// How many renewals a customer who has made `tenure` renewals, the next of which is due now, is
+    /// still good for, each discounted by 1 + `rate` a period: discounted expected residual lifetime
+    /// (DERL), Σ S(`tenure` + k) / S(`tenure`) · (1 + `rate`)^(1 − k) over k from 1.
+    ///
+    /// Right after a renewal, when the next is a period away, it is 1 / (1 + `rate`) times that. A
+    /// rate that is not positive gives NaN: the sum may be infinite.
+    ///
+    /// By default the terms are added up, some 40 / `rate` of them; after a million, the last
+    /// retention rate is taken to hold for ever.
+    fn discounted_residual_lifetime(&self, tenure: u32, rate: f64) -> f64 {
+        const NOTHING: f64 = 1e-16;
+        const MOST_TERMS: u32 = 1_000_000;
+        if rate.is_nan() || rate <= 0.0 {
+            return f64::NAN;
+        }
+        let alive = self.survival(tenure);
+        if alive <= 0.0 {
+            return 0.0;
+        }
+        let (mut sum, mut term, mut discount) = (0.0, 0.0, 1.0);
+        for ahead in 1..=MOST_TERMS {
+            term = self.survival(tenure.saturating_add(ahead)) / alive * discount;
+            sum += term;
+            // Survival does not rise: the rest is at most a geometric series.
+            if term <= NOTHING * rate * sum {
+                return sum;
+            }
+            discount /= 1.0 + rate;
+        }
+        let last = self.retention_rate(tenure.saturating_add(MOST_TERMS));
+        sum + term * last / (1.0 - last + rate)
     }
 }
 

@@ -88,7 +88,7 @@ fn second_difference(b: f64, a: f64, n: f64) -> f64 {
     // of the first coefficient are subtracted in closed form: they cancel when both steps are
     // small.
     let (p, q, s, t) = (1.0 / b, 1.0 / (b + short), 1.0 / (b + long), 1.0 / total);
-    let first = STIRLING[0] * long * p * q * (s * t) * (2.0 * b + short + long);
+    let first = STIRLING[0] * p * q * (long * s) * (t * (2.0 * b + short + long));
     let rest = |p: f64, q: f64| p * q * odd_divided_difference(&STIRLING_TAIL, p, q);
     leading - short * (first + rest(p, q) - rest(s, t))
 }
@@ -129,6 +129,9 @@ mod tests {
 
     const LN_BETA_RATIO: &[(f64, f64, f64, f64)] = &[
         (1.0, 2.43, 0.0, 0.0),
+        (1.0, 1.0, 1e200, -460.51701859880914),
+        (0.5, 2.5, 1e160, -183.79834312943663),
+        (3.25, 0.75, 1e290, -2168.5979716290913),
         (0.79, 2.43, 1.0, -0.28149010220385984),
         (0.79, 2.43, 29.0, -2.0523239645417117),
         (1e-06, 1000.0, 5000.0, -1.792176216496322e-06),

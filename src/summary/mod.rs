@@ -32,6 +32,8 @@
 //! | what will they buy, who is leaving, in what rhythm | [`PurchaseSummary`] | [`Purchases`], [`Histories`], [`Holdout`] | 16 a purchase, 8 a customer |
 //! | who came back, when | [`ActivitySummary`] | its bits, [`CohortCounts`] | 8 a customer and 64 periods |
 //! | how recent, how often, how much | [`RfmSummary`] | [`RfmColumns`] | 16 a customer |
+//! | who renews a contract, how often | [`RenewalSummary`] | itself | 30 a distinct length |
+//! | on which of a few set occasions do they buy | [`OccasionSummary`] | itself | 40 a distinct history |
 //! | what is popular | [`ItemSummary`] | itself | 56 an item |
 //!
 //! # What they assume
@@ -56,12 +58,15 @@
 
 mod activity;
 mod calendar;
+mod counted;
 mod distinct;
 mod history;
 mod items;
 pub mod laws;
 mod numbering;
+mod occasions;
 mod purchases;
+mod renewals;
 mod rfm;
 mod runs;
 mod timeline;
@@ -73,7 +78,9 @@ pub use distinct::DistinctHistories;
 pub use history::{Histories, History, HistoryColumns, TimeUnit};
 pub use items::ItemSummary;
 pub(crate) use numbering::Numbering;
+pub use occasions::{OccasionColumns, OccasionHistory, OccasionSummary};
 pub use purchases::{Grain, PurchaseOptions, PurchaseSummary, Refunds};
+pub use renewals::{RenewalSummary, Renewals, Subscription};
 pub use rfm::{RfmColumns, RfmSummary};
 pub use timeline::{Holdout, Purchase, Purchases, UnmatchedRefunds};
 

@@ -10,6 +10,7 @@ use tenure::lifetime::{
 use tenure::summary::{Histories, History, HistoryColumns, TimeUnit};
 
 use super::data::{DataFolder, Table};
+use super::lifetime_contract;
 use super::lifetime_pareto;
 use super::tally::Tally;
 
@@ -17,7 +18,16 @@ use super::tally::Tally;
 mod mbg;
 
 /// The models that the crate says it has: a quantity of theirs that is not supported is a failure.
-const CLAIMED: &[&str] = &["bgnbd", "gg", "nbd", "pnbd"];
+const CLAIMED: &[&str] = &[
+    "bgnbd",
+    "gg",
+    "nbd",
+    "pnbd",
+    "sbg",
+    "bdw",
+    "geometric",
+    "bgbb",
+];
 
 fn is_claimed(model: &str) -> bool {
     CLAIMED.contains(&model) || mbg::is_claimed(model)
@@ -49,6 +59,10 @@ fn check_fit(entry: &Value, data: &DataFolder, tally: &mut Tally) {
         "gg" => fit_gamma_gamma,
         "nbd" => lifetime_pareto::fit_nbd,
         "pnbd" => lifetime_pareto::fit_pareto_nbd,
+        "bgbb" => lifetime_contract::fit_bg_bb,
+        "sbg" | "bdw" | "geometric" => {
+            return compare(entry, &lifetime_contract::fit_curve(entry), tally);
+        }
         _ => match mbg::fit_of(model) {
             Some(fit) => fit,
             None => return unsupported_all(tally, id, expected, is_claimed(model)),
@@ -61,7 +75,12 @@ fn check_fit(entry: &Value, data: &DataFolder, tally: &mut Tally) {
     let Some(table) = data.table(file) else {
         return tally.without_data(id, file, expected);
     };
-    let fit = fit(&table, days_per_unit(entry));
+    compare(entry, &fit(&table, days_per_unit(entry)), tally);
+}
+
+fn compare(entry: &Value, fit: &FitFigures, tally: &mut Tally) {
+    let (id, model) = (text(entry, "id"), text(entry, "model"));
+    let expected = &entry["expected"];
     let tolerance = |quantity: &str| match &entry["tolerance_rel"] {
         Value::Object(by_quantity) => by_quantity.get(quantity).and_then(Value::as_f64),
         all => all.as_f64(),
@@ -95,7 +114,7 @@ fn check_fit(entry: &Value, data: &DataFolder, tally: &mut Tally) {
                 // Its own tolerance, or twice that of the standard errors, of which it is a product.
                 let errors = tolerance("standard_errors").unwrap_or(1e-4);
                 let rel = tolerance("covariance").unwrap_or(2.0 * errors);
-                check_covariance(id, &fit, rows, rel, tally);
+                check_covariance(id, fit, rows, rel, tally);
             }
             (other, value) => tally.unsupported(id, other, value, is_claimed(model)),
         }
@@ -193,6 +212,11 @@ fn check_answers(entry: &Value, tally: &mut Tally) {
         "nbd" => lifetime_pareto::check_nbd(&pareto_case, tally),
         "pnbd" => lifetime_pareto::check_pareto_nbd(&pareto_case, tally),
         _ if mbg::is_claimed(model) => mbg::check_answers(entry, tally),
+        "sbg" | "bdw" | "geometric" => lifetime_contract::check_curve(entry, tally),
+        "bgbb" => {
+            let answer = lifetime_contract::bg_bb_answers(&params, input);
+            by_name(&answer, tally);
+        }
         _ => unsupported_all(tally, id, &entry["expected"], claimed),
     }
 }
@@ -332,7 +356,7 @@ pub fn list(value: &Value) -> Vec<f64> {
         .collect()
 }
 
-fn numbers(value: &Value) -> BTreeMap<&str, f64> {
+pub fn numbers(value: &Value) -> BTreeMap<&str, f64> {
     let entries: Option<&Map<String, Value>> = value.as_object();
     let entries = entries.into_iter().flatten();
     entries

@@ -1,0 +1,177 @@
+//! Geometric: contracts of customers who are all alike.
+
+use nalgebra::DMatrix;
+use serde::{Deserialize, Serialize};
+
+use super::RetentionCurve;
+use super::fit::{Drift, FitStatus, Fitted, Format, Limit, Maximum};
+use super::posterior::{self, Parameters, Posterior};
+use super::renewal;
+use crate::error::{ConfigError, Error, FitError};
+use crate::summary::RenewalSummary;
+
+/// The geometric model: at every renewal every customer leaves with the same probability.
+///
+/// It is the baseline that [`Sbg`](super::Sbg) and [`Bdw`](super::Bdw) must beat, and what a "churn
+/// rate" extrapolated into the future silently assumes. On real cohorts it promises too few survivors
+/// in the long run, because it does not know that those ready to leave leave first.
+///
+/// ```
+/// use tenure::lifetime::{Geometric, RetentionCurve};
+/// use tenure::summary::RenewalSummary;
+///
+/// let survivors = [1000, 869, 743, 653, 593, 551, 517, 491];
+/// let cohort = RenewalSummary::from_cohorts([&survivors[..]])?;
+/// let model = Geometric::fit(&cohort)?;
+/// // 509 left in 4926 decisions.
+/// assert!((model.theta() - 0.1033).abs() < 1e-4);
+/// assert!(1000.0 * model.survival(12) < 300.0); // but 394 were left
+/// # Ok::<(), tenure::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Saved", into = "Saved")]
+pub struct Geometric {
+    theta: f64,
+}
+
+const NAMES: [&str; 1] = ["theta"];
+
+impl Geometric {
+    /// A model with a given probability of leaving at each renewal.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] unless 0 ≤ `theta` ≤ 1.
+    pub fn new(theta: f64) -> Result<Self, ConfigError> {
+        if (0.0..=1.0).contains(&theta) {
+            return Ok(Self { theta });
+        }
+        Err(ConfigError::OutOfRange {
+            setting: "theta",
+            value: theta.to_string(),
+            expected: "a probability from 0 to 1",
+        })
+    }
+
+    /// The probability of leaving at each renewal.
+    pub fn theta(&self) -> f64 {
+        self.theta
+    }
+
+    /// Fits by maximum likelihood, which is a division: those who left over those who decided.
+    ///
+    /// When nobody left or nobody renewed, θ is 0 or 1 and the status
+    /// [`FitStatus::Boundary`].
+    ///
+    /// # Errors
+    /// [`FitError::TooFew`] unless somebody came up for a renewal.
+    pub fn fit(renewals: &RenewalSummary) -> Result<Fitted<Self>, FitError> {
+        renewal::check_identified(renewals, 1)?;
+        let (all, left) = renewal::decisions(renewals);
+        let model = Self { theta: left / all };
+        let limit = match model.theta {
+            0.0 => Some(Limit::Zero),
+            1.0 => Some(Limit::One),
+            _ => None,
+        };
+        let variance = model.theta * (1.0 - model.theta) / all;
+        let drift = |limit| Drift {
+            parameter: NAMES[0].into(),
+            limit,
+        };
+        let maximum = Maximum {
+            parameters: [model.theta],
+            log_likelihood: model.log_likelihood_of(renewals),
+            covariance: limit
+                .is_none()
+                .then(|| DMatrix::from_element(1, 1, variance)),
+            status: limit.map_or(FitStatus::Interior, |limit| FitStatus::Boundary {
+                drift: vec![drift(limit)],
+            }),
+            iterations: 0,
+        };
+        Ok(renewal::fitted(model, renewals, &maximum, NAMES))
+    }
+
+    /// The log-likelihood of all contracts.
+    pub fn log_likelihood_of(&self, renewals: &RenewalSummary) -> f64 {
+        let (all, left) = renewal::decisions(renewals);
+        let times = |count: f64, ln: f64| if count == 0.0 { 0.0 } else { count * ln };
+        times(left, self.theta.ln()) + times(all - left, (-self.theta).ln_1p())
+    }
+}
+
+impl Fitted<Geometric> {
+    /// Draws from the posterior of the parameter, given the contracts that the model was fitted to;
+    /// see [`interval`](super::interval).
+    ///
+    /// # Errors
+    /// [`Error::Config`] for 0 draws; [`FitError::NotIdentified`] for a fit that ended on the
+    /// boundary, which has no standard error.
+    pub fn posterior(
+        &self,
+        renewals: &RenewalSummary,
+        draws: u32,
+        seed: u64,
+    ) -> Result<Posterior<Geometric>, Error> {
+        posterior::draw(self, draws, seed, |model| model.log_likelihood_of(renewals))
+    }
+}
+
+impl Parameters for Geometric {
+    fn from_parameters(parameters: &[f64]) -> Option<Self> {
+        let &[theta] = parameters else {
+            return None;
+        };
+        Self::new(theta).ok()
+    }
+}
+
+impl RetentionCurve for Geometric {
+    fn survival(&self, t: u32) -> f64 {
+        (1.0 - self.theta).powf(f64::from(t))
+    }
+
+    fn retention_rate(&self, t: u32) -> f64 {
+        if t == 0 { 1.0 } else { 1.0 - self.theta }
+    }
+
+    fn residual_lifetime(&self, _: u32, horizon: u32) -> f64 {
+        let horizon = f64::from(horizon);
+        if self.theta == 0.0 || horizon == 0.0 {
+            return horizon;
+        }
+        let lost = -(horizon * (-self.theta).ln_1p()).exp_m1();
+        (1.0 - self.theta) * (lost / self.theta)
+    }
+
+    fn discounted_residual_lifetime(&self, _: u32, rate: f64) -> f64 {
+        if rate.is_nan() || rate <= 0.0 {
+            return f64::NAN;
+        }
+        // (1 − θ)(1 + d) / (θ + d), also for a rate without bound.
+        (1.0 - self.theta) * ((1.0 + 1.0 / rate) / (1.0 + self.theta / rate))
+    }
+}
+
+/// The parameter as it stands in a file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    format: Format<1>,
+    theta: f64,
+}
+
+impl TryFrom<Saved> for Geometric {
+    type Error = ConfigError;
+
+    fn try_from(saved: Saved) -> Result<Self, ConfigError> {
+        Self::new(saved.theta)
+    }
+}
+
+impl From<Geometric> for Saved {
+    fn from(Geometric { theta }: Geometric) -> Self {
+        let format = Format;
+        Self { format, theta }
+    }
+}
