@@ -15,13 +15,13 @@ const NAMES: [&str; 3] = ["ann", "bob", "cho"];
 
 /// Programmes that between them use every kind of rule.
 const PROGRAMMES: [&str; 8] = [
-    r#"{"earn_rules": [{"rate": [1, 100]}], "expiry": {"kind": "days", "n": 30}, "transfer_fee": [1, 20],
-        "group": {"size": 2, "seconds": 500000, "deposit": 10}}"#,
+    r#"{"earn_rules": [{"rate": [1, 4]}], "expiry": {"kind": "days", "n": 30}, "transfer_fee": [1, 20],
+        "group": {"size": 2, "seconds": 9000000, "deposit": 2}}"#,
     r#"{"earn_rules": [{"rate": [1, 7]}], "expiry": {"kind": "months_end", "n": 1}, "pending_days": 5,
         "extend_on_activity": {"months": 1}, "consume": "oldest_first",
         "tiers": {"kind": "anniversary", "unit": "points", "thresholds": [50, 400]}}"#,
     r#"{"earn_rules": [{"rate": [1, 10]}, {"rate": [3, 200], "category": "a"}], "expiry": {"kind": "inactivity", "n": 2},
-        "restore_expired": {"kind": "grace", "days": 20}, "group": {"size": 3, "seconds": 900000, "deposit": 5}}"#,
+        "restore_expired": {"kind": "grace", "days": 20}, "group": {"size": 2, "seconds": 9000000, "deposit": 1}}"#,
     r#"{"earn_rules": [{"rate": [1, 3]}], "clawback": "own_lot_then_debt", "pending_days": 20,
         "cap": {"kind": "sliding", "seconds": 2000000, "points": 5000},
         "liability": {"point_value": [1, 3], "urr": [9, 10]}}"#,
@@ -40,6 +40,9 @@ const PROGRAMMES: [&str; 8] = [
 fn programme(which: usize) -> Programme {
     let mut json: serde_json::Value = serde_json::from_str(PROGRAMMES[which]).unwrap();
     json["earn"] = serde_json::json!({"rounding": "half_up", "round_scope": "order"});
+    if json["group"].is_null() {
+        json["group"] = serde_json::json!({"size": 3, "seconds": 9_000_000, "deposit": 1});
+    }
     serde_json::from_value(json).unwrap()
 }
 
@@ -70,28 +73,44 @@ fn script(length: usize) -> impl Strategy<Value = Vec<Raw>> {
 /// The commands of a script, in the order of time.
 fn commands(script: &[Raw]) -> Vec<Command> {
     let mut at = "2025-01-01".parse::<Timestamp>().unwrap();
-    script
-        .iter()
-        .enumerate()
-        .map(|(n, raw)| {
-            at = at.saturating_add_s(raw.4);
-            Command::new(format!("c{n}"), at, action(n, *raw))
-        })
-        .collect()
+    let mut commands: Vec<Command> = Vec::new();
+    for raw in script {
+        at = at.saturating_add_s(raw.4);
+        let action = action(&commands, *raw);
+        commands.push(Command::new(format!("c{}", commands.len()), at, action));
+    }
+    commands
 }
 
-fn action(n: usize, (verb, who, other, amount, _, earlier): Raw) -> Action {
+/// An earlier command that a verb can refer to, if there is one; sometimes any other.
+fn earlier_one(commands: &[Command], verb: u8, earlier: usize) -> CommandId {
+    let fits = |command: &&Command| match verb % 26 {
+        10 | 11 => matches!(command.action, Action::Redeem(_) | Action::Capture { .. }),
+        12 | 13 => matches!(command.action, Action::Earn(_)),
+        15 | 16 | 24 => matches!(command.action, Action::Hold(_)),
+        _ => matches!(command.action, Action::GroupOpen { .. }),
+    };
+    let fitting: Vec<&Command> = match earlier % 8 {
+        0 => commands.iter().collect(),
+        _ => commands.iter().filter(fits).collect(),
+    };
+    match fitting.len() {
+        0 => "nobody".into(),
+        n => fitting[earlier / 8 % n].id.clone(),
+    }
+}
+
+fn action(commands: &[Command], (verb, who, other, amount, _, earlier): Raw) -> Action {
     let account = AccountId::from(NAMES[who]);
     let points = Points(amount);
     let some = (amount % 3 != 0).then_some(points);
-    // Mostly a command of the script before this one, seldom one that never was.
-    let reference = CommandId::from(format!("c{}", earlier % (n + 1)));
+    let reference = earlier_one(commands, verb, earlier);
     let purse = if amount % 4 == 0 {
         Purse::Pool(NAMES.map(AccountId::from).to_vec())
     } else {
         Purse::Single(account.clone())
     };
-    match verb % 22 {
+    match verb % 26 {
         0..=4 => Action::Earn(Earn {
             non_qualifying: amount % 5 == 0,
             ..Earn::money(account, amount)
@@ -126,14 +145,14 @@ fn action(n: usize, (verb, who, other, amount, _, earlier): Raw) -> Action {
             order: reference,
             money: some.map(|p| p.0),
         },
-        14 => Action::Hold(Hold {
+        14 | 22 | 23 => Action::Hold(Hold {
             purse,
-            points: some,
-            ttl_s: (amount % 2 == 0).then_some(amount * 400),
+            points: (amount % 3 != 0).then_some(Points(amount % 100)),
+            ttl_s: (amount % 2 == 0).then_some(amount * 40_000),
         }),
-        15 => Action::Capture {
+        15 | 24 => Action::Capture {
             hold: reference,
-            points: some,
+            points: (amount % 2 == 0).then_some(Points(amount % 20)),
         },
         16 => Action::Release { hold: reference },
         17 => Action::Adjust(Adjust {
@@ -145,7 +164,7 @@ fn action(n: usize, (verb, who, other, amount, _, earlier): Raw) -> Action {
             to: NAMES[other].into(),
             points: some,
         },
-        19 => Action::GroupOpen { account },
+        19 | 25 => Action::GroupOpen { account },
         20 => Action::GroupJoin {
             account,
             group: reference,
@@ -557,32 +576,28 @@ proptest! {
 
 /// As [`commands`], for amounts that a time-out could not be made of.
 fn large_commands(script: &[Raw]) -> Vec<Command> {
+    let mut commands: Vec<Command> = Vec::new();
     let mut at = "2025-01-01".parse::<Timestamp>().unwrap();
-    script
-        .iter()
-        .enumerate()
-        .map(|(n, raw)| {
-            at = at.saturating_add_s(raw.4);
-            let &(verb, who, other, amount, delay, earlier) = raw;
-            let small = (verb, who, other, amount % 1_000_003, delay, earlier);
-            let mut action = action(n, small);
-            match &mut action {
-                Action::Earn(earn) => *earn = Earn::money(NAMES[who], amount),
-                Action::Redeem(redeem) => redeem.points = Some(Points(amount)),
-                Action::Hold(hold) => {
-                    (hold.points, hold.ttl_s) = (Some(Points(amount)), Some(amount))
-                }
-                Action::Adjust(adjust) => adjust.points = Points(amount),
-                Action::Refund { money, .. } => *money = Some(amount),
-                Action::ReverseRedeem { points, .. }
-                | Action::Capture { points, .. }
-                | Action::Transfer { points, .. } => *points = Some(Points(amount)),
-                Action::Stamp { count, .. } | Action::Unstamp { count, .. } => *count = amount,
-                _ => {}
-            }
-            Command::new(format!("c{n}"), at, action)
-        })
-        .collect()
+    for raw in script {
+        at = at.saturating_add_s(raw.4);
+        let &(verb, who, other, amount, delay, earlier) = raw;
+        let small = (verb, who, other, amount % 1_000_003, delay, earlier);
+        let mut action = action(&commands, small);
+        match &mut action {
+            Action::Earn(earn) => *earn = Earn::money(NAMES[who], amount),
+            Action::Redeem(redeem) => redeem.points = Some(Points(amount)),
+            Action::Hold(hold) => (hold.points, hold.ttl_s) = (Some(Points(amount)), Some(amount)),
+            Action::Adjust(adjust) => adjust.points = Points(amount),
+            Action::Refund { money, .. } => *money = Some(amount),
+            Action::ReverseRedeem { points, .. }
+            | Action::Capture { points, .. }
+            | Action::Transfer { points, .. } => *points = Some(Points(amount)),
+            Action::Stamp { count, .. } | Action::Unstamp { count, .. } => *count = amount,
+            _ => {}
+        }
+        commands.push(Command::new(format!("c{}", commands.len()), at, action));
+    }
+    commands
 }
 
 /// A ledger that holds the given states and nothing else, made from the journal's prefix.
@@ -690,4 +705,33 @@ fn many_threads_lose_and_double_nothing() {
     numbers.sort_unstable();
     numbers.dedup();
     assert_eq!(numbers.len(), lots);
+}
+
+/// The random scripts reach every verb, with and without success.
+#[test]
+fn every_verb_is_carried_out_and_refused_in_the_scripts() {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut counts: BTreeMap<String, (u32, u32)> = BTreeMap::new();
+    for which in (0..8).cycle().take(480) {
+        let ledger = ledger(which);
+        let script = script(60).new_tree(&mut runner).unwrap().current();
+        for command in commands(&script) {
+            let json = serde_json::to_value(&command).unwrap();
+            let count = counts
+                .entry(json["op"].as_str().unwrap().to_owned())
+                .or_default();
+            match submit(&ledger, &command) {
+                Ok(_) => count.0 += 1,
+                Err(_) => count.1 += 1,
+            }
+        }
+    }
+    assert_eq!(counts.len(), 13, "{counts:?}");
+    for (verb, (done, refused)) in counts {
+        assert!(
+            done >= 10 && refused >= 10,
+            "{verb}: {done} carried out, {refused} refused"
+        );
+    }
 }
