@@ -5,9 +5,7 @@ mod likelihood;
 use serde::{Deserialize, Serialize};
 
 use self::likelihood::Likelihood;
-use super::fit::{
-    Drift, FitOptions, FitReport, FitStatus, Fitted, Format, Limit, Maximum, Problem, positive,
-};
+use super::fit::{FitOptions, FitReport, Fitted, Format, Limit, Maximum, Problem, positive};
 use super::posterior::{self, Parameters, Posterior};
 use super::renewal::Curve;
 use super::{RetentionCurve, Sbg};
@@ -93,7 +91,7 @@ impl BgBb {
     /// Fits by maximum likelihood.
     ///
     /// Data without a best model in the interior (nobody buys again, nobody leaves, all customers
-    /// alike) are no error: see [`FitStatus::Boundary`].
+    /// alike) are no error: see [`FitStatus::Boundary`](super::FitStatus::Boundary).
     ///
     /// ```
     /// use tenure::lifetime::{BgBb, FitOptions};
@@ -400,18 +398,8 @@ fn starts(data: &Likelihood) -> [[f64; 4]; 3] {
 /// Without a purchase the best readiness to buy is none, and nothing is known of who left.
 fn nobody_buys(data: &Likelihood) -> Maximum<4> {
     let parameters = [1e-9, 1.0, 1.0, 1.0];
-    Maximum {
-        log_likelihood: data.value(&BgBb::from_valid(parameters)),
-        parameters,
-        covariance: None,
-        status: FitStatus::Boundary {
-            drift: vec![Drift {
-                parameter: NAMES[0].into(),
-                limit: Limit::Zero,
-            }],
-        },
-        iterations: 0,
-    }
+    let log_likelihood = data.value(&BgBb::from_valid(parameters));
+    Maximum::at_limit(parameters, log_likelihood, NAMES[0], Limit::Zero)
 }
 
 /// The parameters as they stand in a file.

@@ -314,6 +314,30 @@ pub(super) struct Maximum<const N: usize> {
     pub(super) iterations: u32,
 }
 
+impl<const N: usize> Maximum<N> {
+    /// A supremum that was found without a search: one parameter at its limit, and nothing known
+    /// of the others.
+    pub(super) fn at_limit(
+        parameters: [f64; N],
+        log_likelihood: f64,
+        parameter: &'static str,
+        limit: Limit,
+    ) -> Self {
+        Self {
+            parameters,
+            log_likelihood,
+            covariance: None,
+            status: FitStatus::Boundary {
+                drift: vec![Drift {
+                    parameter: Cow::Borrowed(parameter),
+                    limit,
+                }],
+            },
+            iterations: 0,
+        }
+    }
+}
+
 impl<const N: usize> Problem<'_, N> {
     /// Maximises a log-likelihood, given at the parameters with its derivatives in their
     /// logarithms.

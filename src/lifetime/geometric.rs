@@ -4,7 +4,7 @@ use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
 use super::RetentionCurve;
-use super::fit::{Drift, FitStatus, Fitted, Format, Limit, Maximum};
+use super::fit::{FitStatus, Fitted, Format, Limit, Maximum};
 use super::posterior::{self, Parameters, Posterior};
 use super::renewal;
 use crate::error::{ConfigError, Error, FitError};
@@ -68,26 +68,18 @@ impl Geometric {
         renewal::check_identified(renewals, 1)?;
         let (all, left) = renewal::decisions(renewals);
         let model = Self { theta: left / all };
-        let limit = match model.theta {
-            0.0 => Some(Limit::Zero),
-            1.0 => Some(Limit::One),
-            _ => None,
-        };
-        let variance = model.theta * (1.0 - model.theta) / all;
-        let drift = |limit| Drift {
-            parameter: NAMES[0].into(),
-            limit,
-        };
-        let maximum = Maximum {
-            parameters: [model.theta],
-            log_likelihood: model.log_likelihood_of(renewals),
-            covariance: limit
-                .is_none()
-                .then(|| DMatrix::from_element(1, 1, variance)),
-            status: limit.map_or(FitStatus::Interior, |limit| FitStatus::Boundary {
-                drift: vec![drift(limit)],
-            }),
-            iterations: 0,
+        let log_likelihood = model.log_likelihood_of(renewals);
+        let at_limit = |limit| Maximum::at_limit([model.theta], log_likelihood, NAMES[0], limit);
+        let maximum = match model.theta {
+            0.0 => at_limit(Limit::Zero),
+            1.0 => at_limit(Limit::One),
+            theta => Maximum {
+                parameters: [theta],
+                log_likelihood,
+                covariance: Some(DMatrix::from_element(1, 1, theta * (1.0 - theta) / all)),
+                status: FitStatus::Interior,
+                iterations: 0,
+            },
         };
         Ok(renewal::fitted(model, renewals, &maximum, NAMES))
     }

@@ -88,15 +88,14 @@ mod nbd;
 mod pareto_nbd;
 mod posterior;
 mod rates;
-mod value;
-
-pub use beta_geometric::Regularity;
-pub use bg_cnbd::BgCnbd;
 mod renewal;
 mod sbg;
+mod value;
 
 pub use bdw::Bdw;
+pub use beta_geometric::Regularity;
 pub use bg_bb::BgBb;
+pub use bg_cnbd::BgCnbd;
 pub use bg_nbd::BgNbd;
 pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit};
 pub use gamma_gamma::GammaGamma;

@@ -1,7 +1,7 @@
 //! Purchase rates that differ between customers like a Gamma distribution: what NBD and the models
 //! built on it share.
 
-use super::fit::{Drift, FitStatus, Limit, Maximum};
+use super::fit::{Limit, Maximum};
 use crate::error::{Error, FitError};
 use crate::numeric::gamma::{digamma_diff, ln_gamma_ratio, trigamma_diff};
 use crate::summary::DistinctHistories;
@@ -89,18 +89,7 @@ pub(super) fn no_purchases<const N: usize>(
     parameters: [f64; N],
     log_likelihood: f64,
 ) -> Maximum<N> {
-    Maximum {
-        log_likelihood,
-        parameters,
-        covariance: None,
-        status: FitStatus::Boundary {
-            drift: vec![Drift {
-                parameter: "r".into(),
-                limit: Limit::Zero,
-            }],
-        },
-        iterations: 0,
-    }
+    Maximum::at_limit(parameters, log_likelihood, "r", Limit::Zero)
 }
 
 /// ln of Γ(r + n) / (Γ(r) n!) for n = 0, 1, …: what a negative binomial probability depends on
