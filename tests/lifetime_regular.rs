@@ -188,7 +188,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(4))]
     #[test]
     fn every_member_keeps_the_laws(choice in any_choice()) {
         if let Err(violation) = laws::check(&*choice.model()) {

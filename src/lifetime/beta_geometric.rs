@@ -1,19 +1,21 @@
 //! The beta-geometric family: customers toss a coin after purchases, and leave when it falls wrong.
 //!
 //! BG/NBD, MBG/NBD, BG/CNBD-k and MBG/CNBD-k are one process with two settings, its [`Form`]. A
-//! customer passes through stages at a rate λ ~ Gamma(r, rate α), and every k-th stage is a purchase:
-//! the times between purchases are Erlang-k. After a purchase the customer leaves with a probability
-//! p ~ Beta(a, b).
+//! customer passes through stages at a rate λ ~ Gamma(r, rate α), and every k-th stage is a
+//! purchase: the times between purchases are Erlang-k. After a purchase the customer leaves with a
+//! probability p ~ Beta(a, b).
 //!
 //! With R = r + k x, c tosses survived (x, and one more where the first purchase has one too),
 //! z = (T − t_x) / (α + T) and S = Σ_{j<k} (R)_j / j! zʲ, the likelihood of a history is
 //!
-//! Γ(R) / Γ(r) · α^r / (α + T)^R · B(a, b + c) / B(a, b) · [S + a / (b + c − 1) · ((α + T) / (α + t_x))^R]
+//! Γ(R) / Γ(r) · α^r / (α + T)^R · B(a, b + c) / B(a, b) · [S + a / (b + c − 1) · ((α + T) / (α +
+//! t_x))^R]
 //!
-//! times Π gap^(k − 1) / Γ(k)^x, without the second term in brackets when c = 0: Reutterer, Platzer and
-//! Schröder (2020), of which k = 1 is equation 6 of Fader, Hardie and Lee (2005) and of Batislam,
-//! Denizel and Filiztekin (2007). In the brackets the first term is "still alive", where j stages of
-//! the next purchase have passed with weight (R)_j / j! zʲ, the second "left after the last".
+//! times Π gap^(k − 1) / Γ(k)^x, without the second term in brackets when c = 0: Reutterer, Platzer
+//! and Schröder (2020), of which k = 1 is equation 6 of Fader, Hardie and Lee (2005) and of
+//! Batislam, Denizel and Filiztekin (2007). In the brackets the first term is "still alive", where
+//! j stages of the next purchase have passed with weight (R)_j / j! zʲ, the second "left after the
+//! last".
 
 mod fit;
 mod likelihood;
@@ -265,16 +267,19 @@ impl BetaGeometric {
         if places == 0 || t == 0.0 {
             return (counts, if places == 0 { 1.0 } else { 0.0 });
         }
-        let fewer: f64 = counts.iter().sum();
-        if fewer < 0.5 {
-            return (counts, 1.0 - fewer);
+        // What the others leave is exact to some 1e-15: good for a tail that is not small. A small
+        // one would lose its digits in the difference: Σ_{j ≥ n} P(N = j) = P(N = n) (1 + t/α)
+        // ₂F₁(1, 1 − r; n + 1; −t/α).
+        const SMALL: f64 = 1e-3;
+        const ROUNDING: f64 = 1e-14;
+        let left = (1.0 - counts.iter().sum::<f64>()).max(0.0);
+        if left > SMALL {
+            return (counts, left);
         }
-        // Σ_{j ≥ n} P(N = j) = P(N = n) (1 + t/α) ₂F₁(1, 1 − r; n + 1; −t/α): no difference from 1, which
-        // would lose the digits of a small tail.
         let ratio = (t / self.alpha).min(f64::MAX);
         let tail = ratio.ln_1p() + ln_hyp2f1(1.0, 1.0 - self.r, n + 1.0, -ratio);
         let beyond = (ln_stage + tail).exp();
-        (counts, beyond.min(1.0))
+        (counts, beyond.min(left + ROUNDING))
     }
 }
 

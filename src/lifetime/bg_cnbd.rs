@@ -6,14 +6,14 @@ use super::beta_geometric::{SavedRegular, regular_beta_geometric_model};
 
 /// The BG/CNBD-k model: [`BgNbd`](super::BgNbd) for customers who buy with some regularity.
 ///
-/// The times between a customer's purchases are Erlang-`k` with a rate λ: the sum of k exponential stages, with
-/// mean k / λ and coefficient of variation 1/√k. After each repeat purchase the customer leaves for good with
-/// probability p. Rates differ between customers as λ ~ Gamma(`r`, rate `alpha`), the readiness to leave as p ~
-/// Beta(`a`, `b`). k = 1 is BG/NBD.
+/// The times between a customer's purchases are Erlang-`k` with a rate λ: the sum of k exponential
+/// stages, with mean k / λ and coefficient of variation 1/√k. After each repeat purchase the
+/// customer leaves for good with probability p. Rates differ between customers as λ ~ Gamma(`r`,
+/// rate `alpha`), the readiness to leave as p ~ Beta(`a`, `b`). k = 1 is BG/NBD.
 ///
-/// Regularity makes a silence speak: who bought every month and has not been seen for three is gone. See
-/// [`MbgCnbd`](super::MbgCnbd), whose page says how expected purchases are computed, for customers who may leave
-/// after the first purchase; it usually fits better.
+/// Regularity makes a silence speak: who bought every month and has not been seen for three is
+/// gone. See [`MbgCnbd`](super::MbgCnbd), whose page says how expected purchases are computed, for
+/// customers who may leave after the first purchase; it usually fits better.
 ///
 /// ```
 /// use tenure::lifetime::{BgCnbd, BgNbd, PurchaseModel};
@@ -28,8 +28,8 @@ use super::beta_geometric::{SavedRegular, regular_beta_geometric_model};
 /// # Ok::<(), tenure::Error>(())
 /// ```
 ///
-/// Formulas: Reutterer, Platzer and Schröder (2020), Leveraging Purchase Regularity for Predicting Customer Behavior
-/// the Easy Way, *International Journal of Research in Marketing* 38(1), 194–215.
+/// Formulas: Reutterer, Platzer and Schröder (2020, in print 2021), Leveraging Purchase Regularity for Predicting
+/// Customer Behavior the Easy Way, *International Journal of Research in Marketing* 38(1), 194–215.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "SavedRegular", into = "SavedRegular")]
 pub struct BgCnbd {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::beta_geometric::{Saved, beta_geometric_model};
 
-/// The MBG/NBD model of Batislam, Denizel and Filiztekin (2007) and of Hoppe and Wagner (2007): BG/NBD
-/// in which a customer may also leave right after the first purchase.
+/// The MBG/NBD model of Batislam, Denizel and Filiztekin (2007) and of Hoppe and Wagner (2007):
+/// BG/NBD in which a customer may also leave right after the first purchase.
 ///
 /// While alive, a customer buys at random at a rate λ; after each purchase the customer leaves for
 /// good with probability p. Rates differ between customers as λ ~ Gamma(`r`, rate `alpha`), the
@@ -13,8 +13,8 @@ use super::beta_geometric::{Saved, beta_geometric_model};
 ///
 /// * mean rate r / α per unit of time; small r: customers differ much;
 /// * mean probability of leaving a / (a + b) after each purchase;
-/// * many customers never come back: here they may have left at once, and their P(alive) falls while they
-///   are silent. For [`BgNbd`](super::BgNbd) they are all alive, and only seldom buy.
+/// * many customers never come back: here they may have left at once, and their P(alive) falls
+///   while they are silent. For [`BgNbd`](super::BgNbd) they are all alive, and only seldom buy.
 ///
 /// ```
 /// use tenure::lifetime::{MbgNbd, PurchaseModel};
@@ -32,11 +32,11 @@ use super::beta_geometric::{Saved, beta_geometric_model};
 ///
 /// Cost: as BG/NBD.
 ///
-/// Formulas: Batislam, Denizel and Filiztekin (2007), Empirical Validation and Comparison of Models for
-/// Customer Base Analysis, *International Journal of Research in Marketing* 24(3), 201–209, appendix A;
-/// Hoppe and Wagner (2007), Customer Base Analysis: The Case for a Central Variant of the Betageometric/NBD
-/// Model, *Marketing – Journal of Research and Management* 3(2), 75–90. Expected purchases are written
-/// so that a = 1 and a + b = 1 are no exceptions.
+/// Formulas: Batislam, Denizel and Filiztekin (2007), Empirical Validation and Comparison of Models
+/// for Customer Base Analysis, *International Journal of Research in Marketing* 24(3), 201–209,
+/// appendix A; Hoppe and Wagner (2007), Customer Base Analysis: The Case for a Central Variant of
+/// the Betageometric/NBD Model, *Marketing – Journal of Research and Management* 3(2), 75–90.
+/// Expected purchases are written so that a = 1 and a + b = 1 are no exceptions.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct MbgNbd {

@@ -32,9 +32,9 @@
 //! |---|---|
 //! | who is alive, how many purchases will follow | [`BgNbd`] |
 //! | the same, where customers may leave without a repeat purchase | [`ParetoNbd`] |
-//! | the same as if nobody left: a baseline | [`Nbd`] |
 //! | the same, where many customers never come back | [`MbgNbd`] |
 //! | the same, where customers buy regularly, as of groceries | [`MbgCnbd`], or [`BgCnbd`] |
+//! | the same as if nobody left: a baseline | [`Nbd`] |
 //! | what will a purchase be worth | [`GammaGamma`] |
 //! | the two together, discounted | [`CustomerValue`] |
 //! | how many purchases will a cohort make, week by week | [`forecast`] |
@@ -65,9 +65,13 @@
 //!
 //! Fader, Hardie and Lee (2005), "Counting Your Customers" the Easy Way, *Marketing Science* 24(2);
 //! Fader, Hardie and Lee (2005), RFM and CLV: Using Iso-Value Curves for Customer Base Analysis,
-//! *Journal of Marketing Research* 42(4); Fader and Hardie (2007), How to Project Customer
-//! Retention, *Journal of Interactive Marketing* 21(1); Fader, Hardie and Shang (2010), Customer-Base
-//! Analysis in a Discrete-Time Noncontractual Setting, *Marketing Science* 29(6).
+//! *Journal of Marketing Research* 42(4); Batislam, Denizel and Filiztekin (2007), Empirical
+//! Validation and Comparison of Models for Customer Base Analysis, *International Journal of Research
+//! in Marketing* 24(3); Fader and Hardie (2007), How to Project Customer Retention, *Journal of
+//! Interactive Marketing* 21(1); Fader, Hardie and Shang (2010), Customer-Base Analysis in a
+//! Discrete-Time Noncontractual Setting, *Marketing Science* 29(6); Reutterer, Platzer and Schröder
+//! (2020), Leveraging Purchase Regularity for Predicting Customer Behavior the Easy Way, *International
+//! Journal of Research in Marketing* 38(1).
 
 mod bdw;
 mod beta_geometric;

@@ -11,8 +11,8 @@ const NAMES: [&str; 4] = ["r", "alpha", "a", "b"];
 /// How regularly customers buy while they stay: the shape k of the Erlang distribution of the times
 /// between purchases.
 ///
-/// Their coefficient of variation is 1/√k: with k = 1 customers buy at random moments, with k = 4 the
-/// times between a customer's purchases scatter by half of their mean.
+/// Their coefficient of variation is 1/√k: with k = 1 customers buy at random moments, with k = 4
+/// the times between a customer's purchases scatter by half of their mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Regularity {
     /// This k, from 1 to 12.

@@ -65,8 +65,8 @@ macro_rules! beta_geometric_model {
             /// A model with given parameters; `alpha` is a time, in the unit of the histories.
             ///
             /// # Errors
-            /// [`ConfigError::OutOfRange`](crate::error::ConfigError::OutOfRange) for a parameter that
-            /// is not positive and finite.
+            /// [`ConfigError::OutOfRange`](crate::error::ConfigError::OutOfRange) for a parameter
+            /// that is not positive and finite.
             pub fn new(
                 r: f64,
                 alpha: f64,
@@ -95,8 +95,9 @@ macro_rules! beta_geometric_model {
 
             /// Fits by maximum likelihood to histories that are already counted.
             ///
-            /// Data without a best model in the interior (nobody repeats, nobody leaves, all customers
-            /// alike) are no error: see [`FitStatus::Boundary`](crate::lifetime::FitStatus::Boundary).
+            /// Data without a best model in the interior (nobody repeats, nobody leaves, all
+            /// customers alike) are no error: see
+            /// [`FitStatus::Boundary`](crate::lifetime::FitStatus::Boundary).
             ///
             /// # Errors
             /// [`Error::Config`](crate::Error::Config) for options out of range;
@@ -113,8 +114,9 @@ macro_rules! beta_geometric_model {
                 Ok($crate::lifetime::Fitted { model, report })
             }
 
-            /// The log-likelihood of all customers: the sum of [`log_likelihood`](Self::log_likelihood)
-            /// over the distinct histories times their counts.
+            /// The log-likelihood of all customers: the sum of
+            /// [`log_likelihood`](Self::log_likelihood) over the distinct histories times their
+            /// counts.
             pub fn log_likelihood_of(&self, histories: &$crate::summary::DistinctHistories) -> f64 {
                 use $crate::lifetime::beta_geometric::Likelihood;
                 Likelihood::new(histories, FORM).value(&self.process())
@@ -162,8 +164,8 @@ macro_rules! regular_beta_geometric_model {
             /// A model with given parameters; `alpha` is a time, in the unit of the histories.
             ///
             /// # Errors
-            /// [`ConfigError::OutOfRange`](crate::error::ConfigError::OutOfRange) unless `k` is from 1 to
-            /// 12 and the other parameters are positive and finite.
+            /// [`ConfigError::OutOfRange`](crate::error::ConfigError::OutOfRange) unless `k` is
+            /// from 1 to 12 and the other parameters are positive and finite.
             pub fn new(
                 k: u32,
                 r: f64,
@@ -188,14 +190,16 @@ macro_rules! regular_beta_geometric_model {
 
             /// Fits by maximum likelihood, with a given k or the one that fits best.
             ///
-            /// The report's parameters are r, α, a and b, and so are those of a start in the options,
-            /// which for [`Regularity::ByLikelihood`](crate::lifetime::Regularity::ByLikelihood) is one for
-            /// k = 1. Standard errors are those for k as it is. A log-likelihood without
+            /// The report's parameters are r, α, a and b, and so are those of a start in the
+            /// options, which for
+            /// [`Regularity::ByLikelihood`](crate::lifetime::Regularity::ByLikelihood) is one for k
+            /// = 1. Standard errors are those for k as it is. A log-likelihood without
             /// [`log_gaps`](crate::summary::History::log_gaps) lacks a constant, and cannot be
             /// compared with that for another k.
             ///
-            /// Data without a best model in the interior (nobody repeats, nobody leaves, all customers
-            /// alike) are no error: see [`FitStatus::Boundary`](crate::lifetime::FitStatus::Boundary).
+            /// Data without a best model in the interior (nobody repeats, nobody leaves, all
+            /// customers alike) are no error: see
+            /// [`FitStatus::Boundary`](crate::lifetime::FitStatus::Boundary).
             ///
             /// # Errors
             /// [`Error::Config`](crate::Error::Config) for options or a k out of range;
@@ -213,8 +217,8 @@ macro_rules! regular_beta_geometric_model {
                 Ok($crate::lifetime::Fitted { model, report })
             }
 
-            /// The log-likelihood of all customers: the sum of [`log_likelihood`](Self::log_likelihood)
-            /// over the rows.
+            /// The log-likelihood of all customers: the sum of
+            /// [`log_likelihood`](Self::log_likelihood) over the rows.
             pub fn log_likelihood_of(&self, histories: &$crate::summary::Histories) -> f64 {
                 use $crate::lifetime::beta_geometric::{Likelihood, of_gaps};
                 let process = self.process();
@@ -293,13 +297,13 @@ macro_rules! beta_geometric_answers {
         }
 
         impl $crate::lifetime::Fitted<$Model> {
-            /// Draws from the posterior of the parameters, given the histories that the model was fitted
-            /// to; see [`interval`](crate::lifetime::interval).
+            /// Draws from the posterior of the parameters, given the histories that the model was
+            /// fitted to; see [`interval`](crate::lifetime::interval).
             ///
             /// # Errors
             /// [`Error::Config`](crate::Error::Config) for 0 draws;
-            /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on
-            /// the boundary, which has no covariance.
+            /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that
+            /// ended on the boundary, which has no covariance.
             pub fn posterior(
                 &self,
                 histories: &$crate::summary::DistinctHistories,

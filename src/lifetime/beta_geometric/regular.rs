@@ -1,8 +1,8 @@
 //! The last term of the likelihood where a purchase takes several stages, k > 1.
 //!
-//! ln(S + eᵘ) = ln S + ln(1 + e^(u − ln S)) with S = Σ_{j<k} (R)_j / j! zʲ, z = (T − t_x) / (α + T). The terms
-//! of S as shares of it are a distribution over the stages j; with h_j = Σ_{i<j} 1/(R + i), g_j = Σ_{i<j}
-//! 1/(R + i)² and q = α / (α + T) the derivatives of ln S are its moments:
+//! ln(S + eᵘ) = ln S + ln(1 + e^(u − ln S)) with S = Σ_{j<k} (R)_j / j! zʲ, z = (T − t_x) / (α +
+//! T). The terms of S as shares of it are a distribution over the stages j; with h_j = Σ_{i<j} 1/(R
+//! + i), g_j = Σ_{i<j} 1/(R + i)² and q = α / (α + T) the derivatives of ln S are its moments:
 //!
 //! ∂/∂R = E h, ∂/∂ln α = −q E j, ∂²/∂R² = E(h² − g) − (E h)², ∂²/∂R ∂ln α = −q cov(j, h),
 //! ∂²/∂(ln α)² = q² var(j) − q (1 − q) E j.
