@@ -176,12 +176,6 @@ fn check_answers(entry: &Value, tally: &mut Tally) {
     let claimed = is_claimed(model);
     let rel = entry["tolerance_rel"].as_f64().unwrap_or(1e-10);
     let (params, input) = (numbers(&entry["params"]), &entry["input"]);
-    let pareto_case = lifetime_pareto::Case {
-        id,
-        params: &params,
-        entry,
-        rel,
-    };
     let param = |name: &str| params.get(name).copied().unwrap_or(f64::NAN);
     let by_name = |quantity: &dyn Fn(&str) -> Option<f64>, tally: &mut Tally| {
         for (name, expected) in entry["expected"].as_object().into_iter().flatten() {
@@ -195,7 +189,7 @@ fn check_answers(entry: &Value, tally: &mut Tally) {
         "bgnbd" => {
             let model = BgNbd::new(param("r"), param("alpha"), param("a"), param("b"))
                 .unwrap_or_else(|e| panic!("{id}: {e}"));
-            check_purchase_answers(entry, &model, |h| model.log_likelihood(h), tally);
+            check_purchase_answers(entry, &model, no_more, |h| model.log_likelihood(h), tally);
         }
         "gg" => {
             let model = GammaGamma::new(param("p"), param("q"), param("v"))
@@ -209,8 +203,8 @@ fn check_answers(entry: &Value, tally: &mut Tally) {
                 tally,
             );
         }
-        "nbd" => lifetime_pareto::check_nbd(&pareto_case, tally),
-        "pnbd" => lifetime_pareto::check_pareto_nbd(&pareto_case, tally),
+        "nbd" => lifetime_pareto::check_nbd(entry, tally),
+        "pnbd" => lifetime_pareto::check_pareto_nbd(entry, tally),
         _ if mbg::is_claimed(model) => mbg::check_answers(entry, tally),
         "sbg" | "bdw" | "geometric" => lifetime_contract::check_curve(entry, tally),
         "bgbb" => {
@@ -221,10 +215,16 @@ fn check_answers(entry: &Value, tally: &mut Tally) {
     }
 }
 
-/// Whatever a golden entry asks of a model of purchases.
-fn check_purchase_answers(
+/// What `check_purchase_answers` needs of a model that answers nothing beyond its traits.
+pub fn no_more(_: &History, _: &str) -> Option<f64> {
+    None
+}
+
+/// Whatever a golden entry asks of a model of purchases; `more` is what the model answers beyond its traits.
+pub fn check_purchase_answers(
     entry: &Value,
     model: &dyn PurchaseDistribution,
+    more: impl Fn(&History, &str) -> Option<f64>,
     log_likelihood: impl Fn(&History) -> f64,
     tally: &mut Tally,
 ) {
@@ -254,7 +254,10 @@ fn check_purchase_answers(
             for (name, expected) in entry["expected"].as_object().into_iter().flatten() {
                 let answer = match name.as_str() {
                     "loglik" => Some(log_likelihood(&history)),
-                    name => purchase_answer(model, &history, name),
+                    name => {
+                        let answer = more(&history, name);
+                        answer.or_else(|| purchase_answer(model, &history, name))
+                    }
                 };
                 match answer {
                     Some(actual) => tally.close(id, name, actual, expected, rel),
@@ -266,8 +269,12 @@ fn check_purchase_answers(
 }
 
 /// A quantity's name can carry its argument: `expected_transactions_t39` is a horizon of 39.
+pub fn argument(quantity: &str, prefix: &str) -> Option<f64> {
+    quantity.strip_prefix(prefix)?.parse().ok()
+}
+
 fn purchase_answer(model: &dyn PurchaseModel, history: &History, quantity: &str) -> Option<f64> {
-    let argument = |prefix: &str| quantity.strip_prefix(prefix)?.parse::<f64>().ok();
+    let argument = |prefix| argument(quantity, prefix);
     if quantity == "p_alive" {
         return Some(model.probability_alive(history));
     }

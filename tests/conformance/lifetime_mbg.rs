@@ -7,7 +7,7 @@ use tenure::summary::{Histories, HistoryColumns, TimeUnit};
 
 use super::super::data::Table;
 use super::super::tally::Tally;
-use super::{FitFigures, check_purchase_answers, figures, histories, numbers, text};
+use super::{FitFigures, check_purchase_answers, figures, histories, no_more, numbers, text};
 
 type Fit = fn(&Table, f64) -> FitFigures;
 
@@ -108,15 +108,15 @@ pub fn check_answers(entry: &Value, tally: &mut Tally) {
     match text(entry, "model") {
         "mbgnbd" => {
             let model = MbgNbd::new(r, alpha, a, b).unwrap_or_else(|e| panic!("{id}: {e}"));
-            check_purchase_answers(entry, &model, |h| model.log_likelihood(h), tally);
+            check_purchase_answers(entry, &model, no_more, |h| model.log_likelihood(h), tally);
         }
         "bgcnbd_k" => {
             let model = BgCnbd::new(k, r, alpha, a, b).unwrap_or_else(|e| panic!("{id}: {e}"));
-            check_purchase_answers(entry, &model, |h| model.log_likelihood(h), tally);
+            check_purchase_answers(entry, &model, no_more, |h| model.log_likelihood(h), tally);
         }
         _ => {
             let model = MbgCnbd::new(k, r, alpha, a, b).unwrap_or_else(|e| panic!("{id}: {e}"));
-            check_purchase_answers(entry, &model, |h| model.log_likelihood(h), tally);
+            check_purchase_answers(entry, &model, no_more, |h| model.log_likelihood(h), tally);
         }
     }
 }
