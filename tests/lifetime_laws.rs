@@ -5,7 +5,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use tenure::lifetime::interval::{Posterior, ValueIntervals};
 use tenure::lifetime::{
-    BgNbd, CustomerValue, Discount, FitOptions, GammaGamma, Horizon, PurchaseDistribution,
+    BgNbd, CustomerValue, Discount, FitOptions, GammaGamma, Horizon, MbgNbd, PurchaseDistribution,
     PurchaseModel, Schedule, SpendModel, UnitSpend, forecast, laws,
 };
 use tenure::summary::{Histories, History, HistoryColumns, TimeUnit};
@@ -467,4 +467,89 @@ fn a_tail_that_holds_nearly_everything_is_no_more_than_everything() {
     model.purchase_probabilities(731.777, &mut probabilities);
     let total: f64 = probabilities.iter().sum();
     assert!(total <= 1.0 + 1e-12, "{total}");
+}
+
+#[test]
+fn alive_later_is_as_integrated_elsewhere() {
+    let bg = BgNbd::new(0.243, 4.414, 0.793, 2.426).unwrap();
+    let mbg = MbgNbd::new(0.525, 6.183, 0.891, 1.614).unwrap();
+    // mpmath 1.3, 30 digits: P(alive) times the integral of (1 + p t / (alpha + T))^-(r + x) over the beta law of p.
+    for (x, t_x, age, delay, of_bg, of_mbg) in [
+        (
+            0,
+            0.0,
+            38.86,
+            10.0,
+            0.986_940_691_568_883_1,
+            0.378_935_858_162_052_1,
+        ),
+        (
+            0,
+            0.0,
+            38.86,
+            1000.0,
+            0.689_739_857_890_455,
+            0.179_902_051_866_703_2,
+        ),
+        (
+            2,
+            30.43,
+            38.86,
+            10.0,
+            0.674_850_842_011_787_6,
+            0.648_591_093_229_226_6,
+        ),
+        (
+            2,
+            30.43,
+            38.86,
+            1000.0,
+            0.129_376_479_765_489_8,
+            0.097_781_519_040_627_3,
+        ),
+        (
+            26,
+            30.86,
+            31.0,
+            10.0,
+            0.810_009_317_629_911_6,
+            0.796_234_066_009_078_4,
+        ),
+        (
+            26,
+            30.86,
+            31.0,
+            1000.0,
+            0.072_543_638_867_541_04,
+            0.054_676_519_465_652_9,
+        ),
+    ] {
+        let history = History::new(x, t_x, age).unwrap();
+        for (actual, expected) in [
+            (bg.probability_alive_after(&history, delay), of_bg),
+            (mbg.probability_alive_after(&history, delay), of_mbg),
+        ] {
+            assert!(
+                (actual / expected - 1.0).abs() < 1e-12,
+                "{x}, {delay}: {actual} {expected}"
+            );
+        }
+        assert_eq!(
+            bg.probability_alive_after(&history, 0.0),
+            bg.probability_alive(&history)
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn fewer_are_alive_later(model in any_model(), history in any_history(), delay in any_size()) {
+        let (now, later, still_later) = (
+            model.probability_alive(&history),
+            model.probability_alive_after(&history, delay),
+            model.probability_alive_after(&history, 10.0 * delay),
+        );
+        prop_assert!((0.0..=now).contains(&later), "{now} {later}");
+        prop_assert!(still_later <= later * (1.0 + 1e-9), "{later} {still_later}");
+    }
 }

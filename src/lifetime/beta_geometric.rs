@@ -117,6 +117,17 @@ impl BetaGeometric {
         }
     }
 
+    /// P(alive) a while after T, for k = 1. Who is alive at T buys on at a rate λ ~ Gamma(R, α + T) and
+    /// leaves after each purchase with p ~ Beta(a, b + c), so that leaving has the rate λ p:
+    /// E[exp(−λ p t)] = E[(1 + p w)^−R] = ₂F₁(R, a; a + b + c; −w) with w = t / (α + T).
+    pub(super) fn probability_alive_after(&self, history: &History, delay: f64) -> f64 {
+        let w = (delay.max(0.0) / (self.alpha + history.age)).min(f64::MAX);
+        let exponent = self.r + self.form.stages(history.frequency);
+        let stay = self.b + self.form.tosses(history.frequency);
+        let stays = ln_hyp2f1(exponent, self.a, self.a + stay, -w);
+        self.probability_alive(history) * stays.min(0.0).exp()
+    }
+
     pub(super) fn expected_purchases(&self, history: &History, horizon: f64) -> f64 {
         let if_alive = self.expected_if_alive(history.frequency, history.age, horizon);
         self.of_standing(history, &if_alive)

@@ -189,7 +189,11 @@ fn check_answers(entry: &Value, tally: &mut Tally) {
         "bgnbd" => {
             let model = BgNbd::new(param("r"), param("alpha"), param("a"), param("b"))
                 .unwrap_or_else(|e| panic!("{id}: {e}"));
-            check_purchase_answers(entry, &model, no_more, |h| model.log_likelihood(h), tally);
+            let later = |history: &History, quantity: &str| {
+                let delay = argument(quantity, "p_alive_at_T_plus_")?;
+                Some(model.probability_alive_after(history, delay))
+            };
+            check_purchase_answers(entry, &model, later, |h| model.log_likelihood(h), tally);
         }
         "gg" => {
             let model = GammaGamma::new(param("p"), param("q"), param("v"))

@@ -3,11 +3,13 @@
 
 use serde_json::Value;
 use tenure::lifetime::{BgCnbd, FitOptions, MbgCnbd, MbgNbd, Regularity};
-use tenure::summary::{Histories, HistoryColumns, TimeUnit};
+use tenure::summary::{Histories, History, HistoryColumns, TimeUnit};
 
 use super::super::data::Table;
 use super::super::tally::Tally;
-use super::{FitFigures, check_purchase_answers, figures, histories, no_more, numbers, text};
+use super::{
+    FitFigures, argument, check_purchase_answers, figures, histories, no_more, numbers, text,
+};
 
 type Fit = fn(&Table, f64) -> FitFigures;
 
@@ -108,7 +110,11 @@ pub fn check_answers(entry: &Value, tally: &mut Tally) {
     match text(entry, "model") {
         "mbgnbd" => {
             let model = MbgNbd::new(r, alpha, a, b).unwrap_or_else(|e| panic!("{id}: {e}"));
-            check_purchase_answers(entry, &model, no_more, |h| model.log_likelihood(h), tally);
+            let later = |history: &History, quantity: &str| {
+                let delay = argument(quantity, "p_alive_at_T_plus_")?;
+                Some(model.probability_alive_after(history, delay))
+            };
+            check_purchase_answers(entry, &model, later, |h| model.log_likelihood(h), tally);
         }
         "bgcnbd_k" => {
             let model = BgCnbd::new(k, r, alpha, a, b).unwrap_or_else(|e| panic!("{id}: {e}"));

@@ -122,6 +122,16 @@ macro_rules! beta_geometric_model {
                 Likelihood::new(histories, FORM).value(&self.process())
             }
 
+            /// The probability that the customer is still alive some time after the end of the
+            /// observation. A delay that is not positive is none.
+            pub fn probability_alive_after(
+                &self,
+                history: &$crate::summary::History,
+                delay: f64,
+            ) -> f64 {
+                self.process().probability_alive_after(history, delay)
+            }
+
             fn process(&self) -> $crate::lifetime::beta_geometric::BetaGeometric {
                 use $crate::lifetime::beta_geometric::BetaGeometric;
                 BetaGeometric::new(FORM, [self.r, self.alpha, self.a, self.b])
