@@ -1,21 +1,14 @@
 //! Data whose likelihood has no maximum in the interior: the fit says so, and promptly.
 
+#[path = "common/counted.rs"]
+mod counted;
+
 use std::time::Instant;
 
 use tenure::lifetime::{BgNbd, FitOptions, FitStatus, Fitted, GammaGamma, Limit, PurchaseModel};
 use tenure::summary::{Histories, HistoryColumns, TimeUnit};
 
-fn histories(rows: &[(u32, f64, f64, usize)]) -> Histories {
-    let mut columns = HistoryColumns::default();
-    for &(x, recency, age, customers) in rows {
-        for _ in 0..customers {
-            columns.frequency.push(x);
-            columns.recency.push(recency);
-            columns.age.push(age);
-        }
-    }
-    Histories::from_columns(TimeUnit::Week, columns).unwrap()
-}
+use counted::histories;
 
 fn drift<M>(fitted: &Fitted<M>) -> Vec<(&str, Limit)> {
     let FitStatus::Boundary { drift } = &fitted.report.status else {

@@ -1,5 +1,8 @@
 //! Contracts and discrete occasions: laws over twelve orders of magnitude, recovery, boundaries.
 
+#[path = "common/sizes.rs"]
+mod sizes;
+
 use std::time::Instant;
 
 use proptest::prelude::*;
@@ -11,10 +14,7 @@ use tenure::lifetime::{
 };
 use tenure::summary::{OccasionHistory, OccasionSummary, RenewalSummary, Subscription};
 
-/// From 1e-6 to 1e6.
-fn any_size() -> impl Strategy<Value = f64> {
-    (-6.0..6.0f64).prop_map(|power| 10f64.powf(power))
-}
+use sizes::any_size;
 
 fn any_rate() -> impl Strategy<Value = f64> {
     (-7.0..3.0f64).prop_map(|power| 10f64.powf(power))

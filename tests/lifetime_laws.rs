@@ -1,5 +1,10 @@
 //! The laws of lifetime models, over twelve orders of magnitude of parameters.
 
+#[path = "common/any_history.rs"]
+mod any_history;
+#[path = "common/sizes.rs"]
+mod sizes;
+
 use proptest::prelude::*;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -10,21 +15,12 @@ use tenure::lifetime::{
 };
 use tenure::summary::{Histories, History, HistoryColumns, TimeUnit};
 
-/// From 1e-6 to 1e6.
-fn any_size() -> impl Strategy<Value = f64> {
-    (-6.0..6.0f64).prop_map(|power| 10f64.powf(power))
-}
+use any_history::any_history;
+use sizes::any_size;
 
 fn any_model() -> impl Strategy<Value = BgNbd> {
     [any_size(), any_size(), any_size(), any_size()]
         .prop_map(|[r, alpha, a, b]| BgNbd::new(r, alpha, a, b).unwrap())
-}
-
-fn any_history() -> impl Strategy<Value = History> {
-    let frequency = prop_oneof![0u32..5, 0u32..100, 0u32..100_000];
-    (frequency, 0.0..=1.0f64, any_size()).prop_map(|(x, share, age)| {
-        History::new(x, if x == 0 { 0.0 } else { share * age }, age).unwrap()
-    })
 }
 
 proptest! {

@@ -1,6 +1,13 @@
 //! Pareto/NBD and NBD: the laws over twelve orders of magnitude, data without a best model, simulated
 //! truth.
 
+#[path = "common/any_history.rs"]
+mod any_history;
+#[path = "common/counted.rs"]
+mod counted;
+#[path = "common/sizes.rs"]
+mod sizes;
+
 use std::time::Instant;
 
 use proptest::prelude::*;
@@ -11,25 +18,16 @@ use tenure::lifetime::{
 };
 use tenure::simulate::{PurchaseProcess, Retailer, RetailerConfig};
 use tenure::summary::{
-    Grain, Histories, History, HistoryColumns, PurchaseOptions, PurchaseSummary, Purchases,
-    Refunds, TimeUnit,
+    Grain, History, PurchaseOptions, PurchaseSummary, Purchases, Refunds, TimeUnit,
 };
 
-/// From 1e-6 to 1e6.
-fn any_size() -> impl Strategy<Value = f64> {
-    (-6.0..6.0f64).prop_map(|power| 10f64.powf(power))
-}
+use any_history::any_history;
+use counted::histories;
+use sizes::any_size;
 
 fn any_model() -> impl Strategy<Value = ParetoNbd> {
     [any_size(), any_size(), any_size(), any_size()]
         .prop_map(|[r, alpha, s, beta]| ParetoNbd::new(r, alpha, s, beta).unwrap())
-}
-
-fn any_history() -> impl Strategy<Value = History> {
-    let frequency = prop_oneof![0u32..5, 0u32..100, 0u32..100_000];
-    (frequency, 0.0..=1.0f64, any_size()).prop_map(|(x, share, age)| {
-        History::new(x, if x == 0 { 0.0 } else { share * age }, age).unwrap()
-    })
 }
 
 fn new_customer() -> History {
@@ -193,18 +191,6 @@ proptest! {
         let total: f64 = probabilities.iter().sum();
         prop_assert!((total - 1.0).abs() < 1e-10, "{total}");
     }
-}
-
-fn histories(rows: &[(u32, f64, f64, usize)]) -> Histories {
-    let mut columns = HistoryColumns::default();
-    for &(x, recency, age, customers) in rows {
-        for _ in 0..customers {
-            columns.frequency.push(x);
-            columns.recency.push(recency);
-            columns.age.push(age);
-        }
-    }
-    Histories::from_columns(TimeUnit::Week, columns).unwrap()
 }
 
 fn drift(report: &FitReport) -> Vec<(&str, Limit)> {

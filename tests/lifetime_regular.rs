@@ -1,6 +1,9 @@
 //! MBG/NBD and the regular models: laws over twelve orders of magnitude, the truth of simulated
 //! shops, data without a maximum in the interior.
 
+#[path = "common/sizes.rs"]
+mod sizes;
+
 use std::time::Instant;
 
 use proptest::prelude::*;
@@ -15,6 +18,8 @@ use tenure::summary::{
     Grain, Histories, History, HistoryColumns, PurchaseOptions, PurchaseSummary, Purchases,
     Refunds, TimeUnit,
 };
+
+use sizes::any_size;
 
 /// A model of the family with any k, and what the trait does not ask.
 trait Member: PurchaseDistribution {
@@ -55,11 +60,6 @@ impl Choice {
             Box::new(BgCnbd::new(k, r, alpha, a, b).unwrap())
         }
     }
-}
-
-/// From 1e-6 to 1e6.
-fn any_size() -> impl Strategy<Value = f64> {
-    (-6.0..6.0f64).prop_map(|power| 10f64.powf(power))
 }
 
 fn any_choice() -> impl Strategy<Value = Choice> {

@@ -371,6 +371,7 @@ impl From<GammaGamma> for Saved {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numeric::optimise::assert_derivatives;
     use crate::summary::{HistoryColumns, TimeUnit};
     use proptest::prelude::*;
 
@@ -390,29 +391,11 @@ mod tests {
         fn derivatives_are_those_of_the_value(
             logs in [-2.0..3.0f64, -2.0..3.0f64, -1.0..5.0f64],
         ) {
-            const STEP: f64 = 1e-4;
             let data = Likelihood::new(&data());
-            let at = |logs: [f64; 3]| {
+            assert_derivatives(logs, |logs| {
                 let [p, q, v] = logs.map(f64::exp);
                 data.evaluate(&GammaGamma { p, q, v })
-            };
-            let here = at(logs);
-            for i in 0..3 {
-                let moved = |by: f64| {
-                    let mut logs = logs;
-                    logs[i] += by;
-                    at(logs)
-                };
-                let (up, down) = (moved(STEP), moved(-STEP));
-                let slope = (up.value - down.value) / (2.0 * STEP);
-                let scale = 1.0 + here.value.abs();
-                prop_assert!((here.gradient[i] - slope).abs() < 1e-6 * scale, "{i}: {slope}");
-                let slopes = (up.gradient - down.gradient) / (2.0 * STEP);
-                for j in 0..3 {
-                    let difference = (here.hessian[(i, j)] - slopes[j]).abs();
-                    prop_assert!(difference < 1e-6 * scale, "{i} {j}: {}", slopes[j]);
-                }
-            }
+            });
         }
     }
 

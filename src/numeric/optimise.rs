@@ -17,6 +17,36 @@ pub(crate) struct Evaluation {
     pub(crate) hessian: DMatrix<f64>,
 }
 
+/// Fails unless gradient and Hessian are those of the value, by central differences.
+#[cfg(test)]
+#[track_caller]
+pub(crate) fn assert_derivatives<const N: usize>(
+    at: [f64; N],
+    evaluate: impl Fn([f64; N]) -> Evaluation,
+) {
+    const STEP: f64 = 1e-4;
+    let here = evaluate(at);
+    let scale = 1.0 + here.value.abs();
+    for i in 0..N {
+        let moved = |by: f64| {
+            let mut at = at;
+            at[i] += by;
+            evaluate(at)
+        };
+        let (up, down) = (moved(STEP), moved(-STEP));
+        let slope = (up.value - down.value) / (2.0 * STEP);
+        assert!(
+            (here.gradient[i] - slope).abs() < 1e-6 * scale,
+            "{i}: {slope}"
+        );
+        let slopes = (up.gradient - down.gradient) / (2.0 * STEP);
+        for j in 0..N {
+            let difference = (here.hessian[(i, j)] - slopes[j]).abs();
+            assert!(difference < 1e-6 * scale, "{i} {j}: {}", slopes[j]);
+        }
+    }
+}
+
 /// When to stop.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {

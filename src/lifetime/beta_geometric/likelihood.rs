@@ -366,6 +366,7 @@ impl Sums {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numeric::optimise::assert_derivatives;
     use crate::summary::{Histories, HistoryColumns, TimeUnit};
     use proptest::prelude::*;
 
@@ -399,27 +400,11 @@ mod tests {
             at_first in 0u32..=1,
             logs in [-2.0..2.0f64, -1.0..4.0f64, -3.0..3.0f64, -3.0..3.0f64],
         ) {
-            const STEP: f64 = 1e-4;
             let form = Form { k, at_first };
             let data = data(form);
-            let at = |logs: &[f64; 4]| BetaGeometric::new(form, logs.map(f64::exp));
-            let here = data.evaluate(&at(&logs));
-            for i in 0..4 {
-                let moved = |by: f64| {
-                    let mut logs = logs;
-                    logs[i] += by;
-                    data.evaluate(&at(&logs))
-                };
-                let (up, down) = (moved(STEP), moved(-STEP));
-                let slope = (up.value - down.value) / (2.0 * STEP);
-                let scale = 1.0 + here.value.abs();
-                prop_assert!((here.gradient[i] - slope).abs() < 1e-6 * scale, "{i}: {slope}");
-                let slopes = (up.gradient - down.gradient) / (2.0 * STEP);
-                for j in 0..4 {
-                    let difference = (here.hessian[(i, j)] - slopes[j]).abs();
-                    prop_assert!(difference < 1e-6 * scale, "{i} {j}: {}", slopes[j]);
-                }
-            }
+            assert_derivatives(logs, |logs| {
+                data.evaluate(&BetaGeometric::new(form, logs.map(f64::exp)))
+            });
         }
     }
 }

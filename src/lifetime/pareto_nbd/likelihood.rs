@@ -228,6 +228,7 @@ impl Term {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numeric::optimise::assert_derivatives;
     use crate::numeric::quadrature::half_line;
     use crate::summary::{Histories, History, HistoryColumns, TimeUnit};
     use proptest::prelude::*;
@@ -269,25 +270,8 @@ mod tests {
     proptest! {
         #[test]
         fn derivatives_are_those_of_the_value(logs in log_sizes()) {
-            const STEP: f64 = 1e-4;
             let data = data();
-            let here = data.evaluate(&at(&logs));
-            for i in 0..4 {
-                let moved = |by: f64| {
-                    let mut logs = logs;
-                    logs[i] += by;
-                    data.evaluate(&at(&logs))
-                };
-                let (up, down) = (moved(STEP), moved(-STEP));
-                let slope = (up.value - down.value) / (2.0 * STEP);
-                let scale = 1.0 + here.value.abs();
-                prop_assert!((here.gradient[i] - slope).abs() < 1e-6 * scale, "{i}: {slope}");
-                let slopes = (up.gradient - down.gradient) / (2.0 * STEP);
-                for j in 0..4 {
-                    let difference = (here.hessian[(i, j)] - slopes[j]).abs();
-                    prop_assert!(difference < 1e-6 * scale, "{i} {j}: {}", slopes[j]);
-                }
-            }
+            assert_derivatives(logs, |logs| data.evaluate(&at(&logs)));
         }
 
         /// By the integral over the moment of leaving (Fader and Hardie 2005, section 3), for equal scales.

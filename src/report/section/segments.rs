@@ -83,7 +83,7 @@ pub(in crate::report) fn write(
                     .collect(),
                 legend: match map.colour {
                     TileColour::Alive => "mean P(alive)".to_owned(),
-                    TileColour::Value => "expected value of a customer".to_owned(),
+                    TileColour::Value => "expected value each".to_owned(),
                 },
                 most: match map.colour {
                     TileColour::Alive => "100%".to_owned(),
