@@ -34,6 +34,7 @@
 //! | how recent, how often, how much | [`RfmSummary`] | [`RfmColumns`] | 16 a customer |
 //! | who renews a contract, how often | [`RenewalSummary`] | itself | 30 a distinct length |
 //! | on which of a few set occasions do they buy | [`OccasionSummary`] | itself | 40 a distinct history |
+//! | who took which item | [`InteractionSummary`] | [`InteractionMatrix`] | 24 a distinct triple |
 //! | what is popular | [`ItemSummary`] | itself | 56 an item |
 //!
 //! # What they assume
@@ -61,6 +62,7 @@ mod calendar;
 mod counted;
 mod distinct;
 mod history;
+mod interactions;
 mod items;
 pub mod laws;
 mod numbering;
@@ -76,6 +78,7 @@ use std::fmt::Debug;
 pub use activity::{ActivitySummary, CohortCounts};
 pub use distinct::DistinctHistories;
 pub use history::{Histories, History, HistoryColumns, TimeUnit};
+pub use interactions::{InteractionMatrix, InteractionSummary};
 pub use items::ItemSummary;
 pub(crate) use numbering::Numbering;
 pub use occasions::{OccasionColumns, OccasionHistory, OccasionSummary};
