@@ -220,10 +220,7 @@ impl Integrand {
         }
         // (eᵗ − 1) / (B + eᵗ − 1), and what is left of 1.
         let below = self.life.after(t).scale;
-        let (grown, rest) = (
-            -(-t).exp_m1() / below,
-            self.life.scale * (-t).exp() / below,
-        );
+        let (grown, rest) = (-(-t).exp_m1() / below, self.life.scale * (-t).exp() / below);
         let (extra, of_hazard) = if self.hazard { (1.0, rest) } else { (0.0, 0.0) };
         let waited = t / (self.sigma + t);
         let slope = [
@@ -256,7 +253,11 @@ impl Integrand {
         let steepest = |width: f64| {
             let rises = self.life.scale > 1.0;
             let hazard = self.life.hazard(if rises { from + width } else { from });
-            let own = if self.hazard { (1.0 - hazard).abs() } else { 0.0 };
+            let own = if self.hazard {
+                (1.0 - hazard).abs()
+            } else {
+                0.0
+            };
             by_power + self.life.shape * hazard + own
         };
         for _ in 0..3 {
