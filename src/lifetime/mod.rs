@@ -32,6 +32,7 @@
 //! |---|---|
 //! | who is alive, how many purchases will follow | [`BgNbd`] |
 //! | the same, where customers may leave without a repeat purchase | [`ParetoNbd`] |
+//! | the same, where the risk of leaving grows with time | [`GompertzGammaNbd`] |
 //! | the same, where many customers never come back | [`MbgNbd`] |
 //! | the same, where customers buy regularly, as of groceries | [`MbgCnbd`], or [`BgCnbd`] |
 //! | the same as if nobody left: a baseline | [`Nbd`] |
@@ -72,7 +73,8 @@
 //! Interactive Marketing* 21(1); Fader, Hardie and Shang (2010), Customer-Base Analysis in a
 //! Discrete-Time Noncontractual Setting, *Marketing Science* 29(6); Reutterer, Platzer and Schröder
 //! (2020), Leveraging Purchase Regularity for Predicting Customer Behavior the Easy Way, *International
-//! Journal of Research in Marketing* 38(1).
+//! Journal of Research in Marketing* 38(1); Bemmaor and Glady (2012), Modeling Purchasing Behavior with
+//! Sudden "Death", *Management Science* 58(5).
 
 mod bdw;
 mod beta_geometric;
@@ -85,6 +87,7 @@ mod fit;
 pub mod forecast;
 mod gamma_gamma;
 mod geometric;
+mod gompertz_nbd;
 mod inference;
 pub mod interval;
 mod jet;
@@ -94,6 +97,7 @@ mod mbg_nbd;
 mod nbd;
 mod pareto_nbd;
 mod posterior;
+mod random_lifetime;
 mod rates;
 mod renewal;
 mod sbg;
@@ -108,6 +112,7 @@ pub use family::Family;
 pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit};
 pub use gamma_gamma::GammaGamma;
 pub use geometric::Geometric;
+pub use gompertz_nbd::GompertzGammaNbd;
 pub use inference::LikelihoodRatio;
 pub use mbg_cnbd::MbgCnbd;
 pub use mbg_nbd::MbgNbd;

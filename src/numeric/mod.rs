@@ -12,6 +12,7 @@ pub(crate) mod before_dropout;
 pub(crate) mod beta;
 mod euler_integral;
 pub(crate) mod gamma;
+pub(crate) mod gompertz_race;
 pub(crate) mod hypergeometric;
 pub(crate) mod incomplete;
 pub(crate) mod optimise;

@@ -11,6 +11,7 @@ use tenure::summary::{Histories, History, HistoryColumns, TimeUnit};
 
 use super::data::{DataFolder, Table};
 use super::lifetime_contract;
+use super::lifetime_gompertz;
 use super::lifetime_pareto;
 use super::tally::Tally;
 
@@ -23,6 +24,7 @@ const CLAIMED: &[&str] = &[
     "gg",
     "nbd",
     "pnbd",
+    "ggomnbd",
     "sbg",
     "bdw",
     "geometric",
@@ -59,6 +61,7 @@ fn check_fit(entry: &Value, data: &DataFolder, tally: &mut Tally) {
         "gg" => fit_gamma_gamma,
         "nbd" => lifetime_pareto::fit_nbd,
         "pnbd" => lifetime_pareto::fit_pareto_nbd,
+        "ggomnbd" => lifetime_gompertz::fit,
         "bgbb" => lifetime_contract::fit_bg_bb,
         "sbg" | "bdw" | "geometric" => {
             return compare(entry, &lifetime_contract::fit_curve(entry), tally);
@@ -209,6 +212,7 @@ fn check_answers(entry: &Value, tally: &mut Tally) {
         }
         "nbd" => lifetime_pareto::check_nbd(entry, tally),
         "pnbd" => lifetime_pareto::check_pareto_nbd(entry, tally),
+        "ggomnbd" => lifetime_gompertz::check(entry, tally),
         _ if mbg::is_claimed(model) => mbg::check_answers(entry, tally),
         "sbg" | "bdw" | "geometric" => lifetime_contract::check_curve(entry, tally),
         "bgbb" => {
