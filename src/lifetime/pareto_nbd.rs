@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use self::likelihood::Likelihood;
 use super::fit::{FitOptions, FitReport, Fitted, Format, Problem, positive};
-use super::posterior::{self, Parameters, Posterior};
+use super::posterior::{self, Posterior, PosteriorOptions, Target};
 use super::rates::{Counts, no_purchases};
 use super::{PurchaseModel, Schedule, check_places};
 use crate::error::{ConfigError, DataError, Error};
 use crate::numeric::gamma::ln_gamma_ratio;
+use crate::numeric::optimise::Evaluation;
 use crate::numeric::pareto_race::{Lomax, race};
 use crate::numeric::quadrature::half_line;
 use crate::summary::{DistinctHistories, Histories, History, Numbering};
@@ -313,30 +314,60 @@ impl<T: Copy> Known<T> {
 }
 
 impl Fitted<ParetoNbd> {
-    /// Draws from the posterior of the parameters, given the histories that the model was fitted
-    /// to; see [`interval`](super::interval).
+    /// Draws from the posterior of the parameters under a flat prior in their logarithms, around the
+    /// maximum, given the histories that the model was fitted to; see
+    /// [`interval`](super::interval).
     ///
     /// # Errors
     /// [`Error::Config`] for 0 draws;
     /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
-    /// boundary, which has no covariance, and for histories without any time.
+    /// boundary, which has no covariance: see [`posterior_with`](Self::posterior_with).
     pub fn posterior(
         &self,
         histories: &DistinctHistories,
         draws: u32,
         seed: u64,
     ) -> Result<Posterior<ParetoNbd>, Error> {
-        let data = Likelihood::new(histories, Counts::new(histories)?);
-        posterior::draw(self, draws, seed, |model| data.value(model))
+        self.posterior_with(histories, &PosteriorOptions::around_maximum(draws, seed))
+    }
+
+    /// Draws from the posterior of the parameters under a stated prior, given the histories that the
+    /// model was fitted to; with a proper prior also where the fit ended on the boundary.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for options out of range;
+    /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
+    /// boundary when the prior is flat.
+    pub fn posterior_with(
+        &self,
+        histories: &DistinctHistories,
+        options: &PosteriorOptions,
+    ) -> Result<Posterior<ParetoNbd>, Error> {
+        posterior::draw(
+            self,
+            options,
+            &Likelihood::new(histories, Counts::new(histories)?),
+        )
     }
 }
 
-impl Parameters for ParetoNbd {
-    fn from_parameters(parameters: &[f64]) -> Option<Self> {
+impl Target for Likelihood {
+    type Model = ParetoNbd;
+
+    fn model(&self, parameters: &[f64]) -> Option<ParetoNbd> {
         let &[r, alpha, s, beta] = parameters else {
             return None;
         };
-        Self::new(r, alpha, s, beta).ok()
+        ParetoNbd::new(r, alpha, s, beta).ok()
+    }
+
+    fn evaluate(&self, model: &ParetoNbd) -> Evaluation {
+        self.evaluate(model)
+    }
+
+    fn units(&self) -> Vec<f64> {
+        let age = self.counts().mean_age();
+        vec![1.0, age, 1.0, age]
     }
 }
 
