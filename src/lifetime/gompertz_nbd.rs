@@ -6,12 +6,13 @@ mod likelihood;
 use serde::{Deserialize, Serialize};
 
 use super::fit::{FitOptions, FitReport, Fitted, Format, Problem, positive};
-use super::posterior::{self, Parameters, Posterior};
+use super::posterior::{self, Posterior, PosteriorOptions, Target};
 use super::random_lifetime::{Known, Likelihood, RandomLifetime};
 use super::rates::{Counts, no_purchases};
 use super::{PurchaseModel, Schedule};
 use crate::error::{ConfigError, DataError, Error};
 use crate::numeric::gompertz_race::GompertzGamma;
+use crate::numeric::optimise::Evaluation;
 use crate::numeric::pareto_race::Lomax;
 use crate::summary::{DistinctHistories, Histories, History};
 
@@ -250,17 +251,46 @@ impl Fitted<GompertzGammaNbd> {
         draws: u32,
         seed: u64,
     ) -> Result<Posterior<GompertzGammaNbd>, Error> {
+        self.posterior_with(histories, &PosteriorOptions::around_maximum(draws, seed))
+    }
+
+    /// Draws from the posterior of the parameters under a stated prior, given the histories that the
+    /// model was fitted to; with a proper prior also where the fit ended on the boundary.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for options out of range;
+    /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
+    /// boundary when the prior is flat, and for histories without any time.
+    pub fn posterior_with(
+        &self,
+        histories: &DistinctHistories,
+        options: &PosteriorOptions,
+    ) -> Result<Posterior<GompertzGammaNbd>, Error> {
         let data = Likelihood::new(histories, Counts::new(histories)?);
-        posterior::draw(self, draws, seed, |model| model.evaluate(&data).value)
+        posterior::draw(self, options, &Data(data))
     }
 }
 
-impl Parameters for GompertzGammaNbd {
-    fn from_parameters(parameters: &[f64]) -> Option<Self> {
+/// What the posterior is drawn from.
+struct Data(Likelihood);
+
+impl Target for Data {
+    type Model = GompertzGammaNbd;
+
+    fn model(&self, parameters: &[f64]) -> Option<GompertzGammaNbd> {
         let &[r, alpha, b, s, beta] = parameters else {
             return None;
         };
-        Self::new(r, alpha, b, s, beta).ok()
+        GompertzGammaNbd::new(r, alpha, b, s, beta).ok()
+    }
+
+    fn evaluate(&self, model: &GompertzGammaNbd) -> Evaluation {
+        model.evaluate(&self.0)
+    }
+
+    fn units(&self) -> Vec<f64> {
+        let age = self.0.counts().mean_age();
+        vec![1.0, age, 1.0 / age, 1.0, 1.0]
     }
 }
 

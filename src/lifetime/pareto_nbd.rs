@@ -6,11 +6,12 @@ mod likelihood;
 use serde::{Deserialize, Serialize};
 
 use super::fit::{FitOptions, FitReport, Fitted, Format, Problem, positive};
-use super::posterior::{self, Parameters, Posterior};
+use super::posterior::{self, Posterior, PosteriorOptions, Target};
 use super::random_lifetime::{Likelihood, RandomLifetime};
 use super::rates::{Counts, no_purchases};
 use super::{PurchaseModel, Schedule};
 use crate::error::{ConfigError, DataError, Error};
+use crate::numeric::optimise::Evaluation;
 use crate::numeric::pareto_race::{Lomax, race};
 use crate::numeric::quadrature::half_line;
 use crate::summary::{DistinctHistories, Histories, History};
@@ -216,30 +217,60 @@ impl RandomLifetime for ParetoNbd {
 }
 
 impl Fitted<ParetoNbd> {
-    /// Draws from the posterior of the parameters, given the histories that the model was fitted
-    /// to; see [`interval`](super::interval).
+    /// Draws from the posterior of the parameters under a flat prior in their logarithms, around the
+    /// maximum, given the histories that the model was fitted to; see
+    /// [`interval`](super::interval).
     ///
     /// # Errors
     /// [`Error::Config`] for 0 draws;
     /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
-    /// boundary, which has no covariance, and for histories without any time.
+    /// boundary, which has no covariance: see [`posterior_with`](Self::posterior_with).
     pub fn posterior(
         &self,
         histories: &DistinctHistories,
         draws: u32,
         seed: u64,
     ) -> Result<Posterior<ParetoNbd>, Error> {
+        self.posterior_with(histories, &PosteriorOptions::around_maximum(draws, seed))
+    }
+
+    /// Draws from the posterior of the parameters under a stated prior, given the histories that the
+    /// model was fitted to; with a proper prior also where the fit ended on the boundary.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for options out of range;
+    /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
+    /// boundary when the prior is flat.
+    pub fn posterior_with(
+        &self,
+        histories: &DistinctHistories,
+        options: &PosteriorOptions,
+    ) -> Result<Posterior<ParetoNbd>, Error> {
         let data = Likelihood::new(histories, Counts::new(histories)?);
-        posterior::draw(self, draws, seed, |model| model.evaluate(&data).value)
+        posterior::draw(self, options, &Data(data))
     }
 }
 
-impl Parameters for ParetoNbd {
-    fn from_parameters(parameters: &[f64]) -> Option<Self> {
+/// What the posterior is drawn from.
+struct Data(Likelihood);
+
+impl Target for Data {
+    type Model = ParetoNbd;
+
+    fn model(&self, parameters: &[f64]) -> Option<ParetoNbd> {
         let &[r, alpha, s, beta] = parameters else {
             return None;
         };
-        Self::new(r, alpha, s, beta).ok()
+        ParetoNbd::new(r, alpha, s, beta).ok()
+    }
+
+    fn evaluate(&self, model: &ParetoNbd) -> Evaluation {
+        model.evaluate(&self.0)
+    }
+
+    fn units(&self) -> Vec<f64> {
+        let age = self.0.counts().mean_age();
+        vec![1.0, age, 1.0, age]
     }
 }
 
