@@ -22,8 +22,8 @@ COLUMNS, by their names in the file's header:
     --amount COL          how much was paid; refunds are negative   [amount; `none` if there is no such column]
 
 OPTIONS:
-    --model NAME              nbd, bg_nbd, mbg_nbd, bg_cnbd, mbg_cnbd, pareto_nbd, or `compare` to fit
-                              them all on a calibration period and rank them on the rest      [bg_nbd]
+    --model NAME              nbd, bg_nbd, mbg_nbd, bg_cnbd, mbg_cnbd, pareto_nbd, gompertz_gamma_nbd, or `compare`
+                              to fit them all on a calibration period and rank them on the rest   [bg_nbd]
     --calibration-end DATE    what the models may see; the rest is the hold-out of `compare`
                               [1997-09-30 for CDNOW; two thirds of your file's days with `compare`, else all]
     --holdout-days N          length of the hold-out behind the column x_hold of --summary

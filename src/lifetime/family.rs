@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{
-    BgCnbd, BgNbd, FitOptions, Fitted, MbgCnbd, MbgNbd, Nbd, ParetoNbd, PurchaseModel, Regularity,
+    BgCnbd, BgNbd, FitOptions, Fitted, GompertzGammaNbd, MbgCnbd, MbgNbd, Nbd, ParetoNbd,
+    PurchaseModel, Regularity,
 };
 use crate::error::{ConfigError, Error};
 use crate::summary::Histories;
@@ -40,6 +41,8 @@ pub enum Family {
     MbgCnbd,
     /// [`ParetoNbd`].
     ParetoNbd,
+    /// [`GompertzGammaNbd`].
+    GompertzGammaNbd,
 }
 
 impl Family {
@@ -51,6 +54,7 @@ impl Family {
         Self::BgCnbd,
         Self::MbgCnbd,
         Self::ParetoNbd,
+        Self::GompertzGammaNbd,
     ];
 
     /// The name for programs: `bg_nbd`, `pareto_nbd`, …
@@ -62,6 +66,7 @@ impl Family {
             Self::BgCnbd => "bg_cnbd",
             Self::MbgCnbd => "mbg_cnbd",
             Self::ParetoNbd => "pareto_nbd",
+            Self::GompertzGammaNbd => "gompertz_gamma_nbd",
         }
     }
 
@@ -85,6 +90,7 @@ impl Family {
             Self::BgCnbd => boxed(BgCnbd::fit(histories, by_likelihood, options)?),
             Self::MbgCnbd => boxed(MbgCnbd::fit(histories, by_likelihood, options)?),
             Self::ParetoNbd => boxed(ParetoNbd::fit(histories, options)?),
+            Self::GompertzGammaNbd => boxed(GompertzGammaNbd::fit(histories, options)?),
         })
     }
 }
@@ -106,6 +112,7 @@ impl fmt::Display for Family {
             Self::BgCnbd => "BG/CNBD-k",
             Self::MbgCnbd => "MBG/CNBD-k",
             Self::ParetoNbd => "Pareto/NBD",
+            Self::GompertzGammaNbd => "GG/NBD",
         })
     }
 }
@@ -119,7 +126,7 @@ impl FromStr for Family {
         found.copied().ok_or_else(|| ConfigError::OutOfRange {
             setting: "model",
             value: name.to_owned(),
-            expected: "one of nbd, bg_nbd, mbg_nbd, bg_cnbd, mbg_cnbd, pareto_nbd",
+            expected: "one of nbd, bg_nbd, mbg_nbd, bg_cnbd, mbg_cnbd, pareto_nbd, gompertz_gamma_nbd",
         })
     }
 }
