@@ -18,7 +18,7 @@ use crate::summary::{Histories, History, Numbering};
 ///
 /// A customer's purchases vary around the customer's own mean as z ~ Gamma(`p`, rate ν), and the
 /// customers' means vary as ν ~ Gamma(`q`, rate `v`). It takes spend to be independent of how often the
-/// customer buys; check that before you rely on it.
+/// customer buys; check that with [`SpendIndependence`](super::SpendIndependence) before you rely on it.
 ///
 /// * the mean over all customers is p v / (q − 1), infinite for q ≤ 1;
 /// * a customer's expected spend lies between that and the customer's own mean so far, the

@@ -37,6 +37,8 @@
 //! | the same, where customers buy regularly, as of groceries | [`MbgCnbd`], or [`BgCnbd`] |
 //! | the same as if nobody left: a baseline | [`Nbd`] |
 //! | what will a purchase be worth | [`GammaGamma`] |
+//! | the same, where amounts vary by factors, or Gamma-Gamma has no finite mean | [`LognormalSpend`] |
+//! | whether spend depends on how often customers buy, which both rule out | [`SpendIndependence`] |
 //! | the two together, discounted | [`CustomerValue`] |
 //! | how many purchases will a cohort make, week by week | [`forecast`] |
 //! | how sure is that | [`interval`] |
@@ -45,6 +47,7 @@
 //! | contracts: who will still be there, for how long | [`Sbg`] |
 //! | contracts whose retention first falls, or a better fit of the first renewals | [`Bdw`] |
 //! | contracts: the baseline that the two must beat | [`Geometric`] |
+//! | contracts: what the renewals of a paid membership are worth | [`Membership`] |
 //! | a model of your own | implement [`PurchaseModel`], [`SpendModel`] or [`RetentionCurve`], test it with [`laws`] |
 //!
 //! # What they assume
@@ -92,8 +95,10 @@ mod inference;
 pub mod interval;
 mod jet;
 pub mod laws;
+mod lognormal_spend;
 mod mbg_cnbd;
 mod mbg_nbd;
+mod membership;
 mod nbd;
 mod pareto_nbd;
 mod posterior;
@@ -101,6 +106,7 @@ mod random_lifetime;
 mod rates;
 mod renewal;
 mod sbg;
+mod spend_independence;
 mod value;
 
 pub use bdw::Bdw;
@@ -114,11 +120,14 @@ pub use gamma_gamma::GammaGamma;
 pub use geometric::Geometric;
 pub use gompertz_nbd::GompertzGammaNbd;
 pub use inference::LikelihoodRatio;
+pub use lognormal_spend::LognormalSpend;
 pub use mbg_cnbd::MbgCnbd;
 pub use mbg_nbd::MbgNbd;
+pub use membership::{CohortValue, MemberStage, Membership, MembershipTerms, Span};
 pub use nbd::Nbd;
 pub use pareto_nbd::ParetoNbd;
 pub use sbg::Sbg;
+pub use spend_independence::{Correlation, Dependence, SpendIndependence};
 pub use value::{CustomerValue, Discount, Horizon, Schedule, UnitSpend};
 
 use crate::error::DataError;
@@ -272,7 +281,7 @@ pub trait SpendModel: Send + Sync {
 ///
 /// A paid membership with a fee and a cost of its benefits for each period is worth
 /// (fee − cost) × [`discounted_residual_lifetime`](Self::discounted_residual_lifetime) just before
-/// a renewal falls due.
+/// a renewal falls due; [`Membership`] values it at any time and over any span.
 ///
 /// ```
 /// use tenure::lifetime::{RetentionCurve, laws};
