@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::calendar;
 use super::command::Action;
 use super::lot::LotNumber;
 use super::names::{AccountId, CommandId};
@@ -15,6 +16,7 @@ use crate::event::Timestamp;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Deed {
     /// When the command was carried out.
+    #[serde(with = "calendar::text")]
     pub at: Timestamp,
     /// What was commanded.
     pub action: Action,
@@ -26,6 +28,7 @@ pub struct Deed {
 
 /// What of a command later commands can refer to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Subject {
     /// Nothing.
@@ -42,6 +45,7 @@ pub enum Subject {
         /// What was reserved, in consumption order.
         parts: Vec<Part>,
         /// When it times out.
+        #[serde(with = "calendar::optional_text")]
         until: Option<Timestamp>,
         /// Whether it was captured or released.
         closed: bool,
@@ -90,6 +94,7 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     /// From this instant on nobody can join.
+    #[serde(with = "calendar::text")]
     pub deadline: Timestamp,
     /// Members, with the command by which each one came.
     pub members: Vec<(AccountId, CommandId)>,
@@ -125,7 +130,14 @@ impl Group {
 impl Deed {
     /// The accounts that a command which refers to this one will touch.
     pub(crate) fn accounts(&self) -> Vec<&AccountId> {
-        match &self.subject {
+        self.subject.accounts()
+    }
+}
+
+impl Subject {
+    /// The accounts that take part in it, each once.
+    pub(crate) fn accounts(&self) -> Vec<&AccountId> {
+        match self {
             Subject::None => Vec::new(),
             Subject::Order(order) => vec![&order.account],
             Subject::Redemption { parts } | Subject::Hold { parts, .. } => {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::calendar;
 use super::deed::{Deed, Subject};
 use super::lot::{LotNumber, Pot, Take};
 use super::member::{Card, Term};
@@ -15,6 +16,7 @@ use crate::event::Timestamp;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// When it happened: for what fell due, the instant at which it was due.
+    #[serde(with = "calendar::text")]
     pub at: Timestamp,
     /// The command with which it was booked; `None` when time alone did it, at a tick.
     pub command: Option<CommandId>,
@@ -43,10 +45,13 @@ pub enum Change {
         /// How many.
         points: Points,
         /// When they were earned.
+        #[serde(with = "calendar::text")]
         earned_at: Timestamp,
         /// From when they can be used.
+        #[serde(with = "calendar::text")]
         available_at: Timestamp,
         /// When they expire.
+        #[serde(with = "calendar::optional_text")]
         expires_at: Option<Timestamp>,
     },
     /// Points of a lot go from one pot to another.
@@ -85,6 +90,7 @@ pub enum Change {
         /// Whose.
         account: AccountId,
         /// The expiry.
+        #[serde(with = "calendar::text")]
         expires_at: Timestamp,
         /// Whether a later expiry stays (and "never" with it).
         only_later: bool,
@@ -96,6 +102,7 @@ pub enum Change {
         /// The hold.
         hold: CommandId,
         /// When it times out.
+        #[serde(with = "calendar::optional_text")]
         until: Option<Timestamp>,
         /// What is reserved.
         parts: Vec<Take>,
@@ -114,6 +121,7 @@ pub enum Change {
         /// How many.
         points: Points,
         /// What was counted before this instant counts no more.
+        #[serde(with = "calendar::text")]
         since: Timestamp,
     },
     /// A redemption that counts for the velocity limit.
@@ -121,6 +129,7 @@ pub enum Change {
         /// Whose.
         account: AccountId,
         /// What was counted before this instant counts no more.
+        #[serde(with = "calendar::text")]
         since: Timestamp,
     },
     /// Money or points that count towards a tier.
@@ -128,10 +137,12 @@ pub enum Change {
         /// Whose.
         account: AccountId,
         /// The stretch of time for which they count, by its first instant.
+        #[serde(with = "calendar::text")]
         period: Timestamp,
         /// How much; negative in a refund.
         amount: i64,
         /// What counts for earlier times counts no more.
+        #[serde(with = "calendar::text")]
         since: Timestamp,
     },
     /// A tier was reached, confirmed, lowered or lost.

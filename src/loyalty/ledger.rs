@@ -4,12 +4,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::Serialize;
 use thiserror::Error;
 
 use super::apply::{Misfit, apply};
+use super::calendar;
 use super::command::Command;
 use super::decide::{decide, fall_due, lots_at_most, needs};
 use super::entry::Entry;
+use super::history::soonest;
 use super::lot::{Lot, LotNumber, Pot};
 use super::names::{AccountId, CommandId};
 use super::points::Points;
@@ -68,13 +71,14 @@ pub enum LedgerError {
 }
 
 /// A line of a statement: points that moved, and what was available after it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StatementLine {
     /// The entry's number in the journal.
     pub number: u64,
     /// When.
+    #[serde(with = "calendar::text")]
     pub at: Timestamp,
-    /// The command with which it was booked.
+    /// The command with which it was booked; `None` when time alone did it, at a tick.
     pub command: Option<CommandId>,
     /// From which pot.
     pub from: Pot,
@@ -181,13 +185,7 @@ impl<S: Store> Ledger<S> {
         before: Timestamp,
     ) -> Result<Vec<Lot>, LedgerError> {
         let states = self.due_states(account, now)?;
-        let lots = states.member(account).open_lots();
-        let mut lots: Vec<Lot> = lots
-            .filter(|lot| lot.free.0 > 0 && lot.expires_at.is_some_and(|at| at < before))
-            .cloned()
-            .collect();
-        lots.sort_by_key(|lot| (lot.expires_at, lot.number));
-        Ok(lots)
+        Ok(soonest(&states, account, before))
     }
 
     /// Everything at an instant that is not before the last entry.
@@ -220,39 +218,6 @@ impl<S: Store> Ledger<S> {
             ControlFlow::Continue(())
         })?;
         misfit.map_or(Ok(states), Err)
-    }
-
-    /// Every movement of an account's points that is in the journal, with the running balance.
-    ///
-    /// # Errors
-    /// [`LedgerError::Store`].
-    pub fn statement(&self, account: &AccountId) -> Result<Vec<StatementLine>, LedgerError> {
-        let mut lines = Vec::new();
-        let mut available = 0_i64;
-        self.store.scan(1, &mut |number, entry| {
-            if let (Some((from, to, points)), true) =
-                (entry.posting(), entry.account() == Some(account))
-            {
-                let counts = |pot| matches!(pot, Pot::Available | Pot::Debt);
-                if counts(from) {
-                    available -= points.0;
-                }
-                if counts(to) {
-                    available += points.0;
-                }
-                lines.push(StatementLine {
-                    number,
-                    at: entry.at,
-                    command: entry.command.clone(),
-                    from,
-                    to,
-                    points,
-                    available: Points(available),
-                });
-            }
-            ControlFlow::Continue(())
-        })?;
-        Ok(lines)
     }
 
     /// Decides upon one command of a batch.
@@ -358,7 +323,11 @@ impl<S: Store> Ledger<S> {
         }
     }
 
-    fn due_states(&self, account: &AccountId, now: Timestamp) -> Result<States, LedgerError> {
+    pub(crate) fn due_states(
+        &self,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<States, LedgerError> {
         let mut desk = Desk::default();
         self.fetch(&mut desk, &[Key::Member(account.clone())])?;
         Ok(fall_due(&desk.states, &self.rules, account, now)?.1)

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::calendar;
 use super::lot::{Lot, LotNumber, Take};
 use super::lots::Lots;
 use super::names::CommandId;
@@ -48,8 +49,10 @@ pub struct Term {
     /// The tier; above 0.
     pub tier: u32,
     /// When it was reached or confirmed.
+    #[serde(with = "calendar::text")]
     pub since: Timestamp,
     /// The instant at which it must be earned again.
+    #[serde(with = "calendar::text")]
     pub until: Timestamp,
 }
 

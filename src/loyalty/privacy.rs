@@ -31,6 +31,14 @@ use super::store::StoreError;
 /// # Ok::<(), tenure::loyalty::StoreError>(())
 /// ```
 ///
+/// # What must not be in the journal
+///
+/// The chain keeps what it is given. These texts of a command are in it for good, so nothing in them
+/// may tell who somebody is: the names of commands ([`CommandId`](super::CommandId): "order-4711", not
+/// "ann@example.com-2025-01"), the names of accounts, and the tags and categories of orders
+/// ([`Earn`](super::Earn): a campaign or a shop, not a person). Amounts, instants and lots are about an
+/// account, and about nobody once its person is forgotten.
+///
 /// A personal key is any text, compared byte by byte: bring it into one form (lower case, without blanks
 /// around it) before it comes here.
 pub trait Directory: Send + Sync {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::calendar;
 use super::decide::{fall_due, tier};
-use super::deed::{GroupState, Subject};
+use super::deed::{Group, GroupState, Subject};
 use super::liability::{Liability, LiabilityTotals};
 use super::lot::{Lot, LotNumber};
 use super::member::{Card, Member};
@@ -116,13 +116,7 @@ impl Snapshot {
             }
         }
         let groups = states.deeds().filter_map(|(id, deed)| match &deed.subject {
-            Subject::Group(group) => {
-                let standing = GroupStanding {
-                    state: group.state(now),
-                    members: u32::try_from(group.members.len()).unwrap_or(u32::MAX),
-                };
-                Some((id.clone(), standing))
-            }
+            Subject::Group(group) => Some((id.clone(), GroupStanding::of(group, now))),
             _ => None,
         });
         let liability = match programme.liability {
@@ -141,6 +135,15 @@ impl Snapshot {
             stamps,
             liability,
         })
+    }
+}
+
+impl GroupStanding {
+    pub(crate) fn of(group: &Group, now: Timestamp) -> Self {
+        Self {
+            state: group.state(now),
+            members: u32::try_from(group.members.len()).unwrap_or(u32::MAX),
+        }
     }
 }
 
