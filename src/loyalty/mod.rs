@@ -102,11 +102,12 @@ mod rules;
 mod snapshot;
 mod states;
 mod store;
+pub mod wire;
 
 pub use apply::{Misfit, apply};
 pub use command::{Action, Adjust, Basis, Command, Earn, Hold, Line, Purse, Redeem};
 pub use decide::{Outcome, decide, fall_due, lots_at_most, needs};
-pub use deed::{Deed, Group, GroupState, Order, Part, Subject};
+pub use deed::{Deed, Digest, Group, GroupState, Order, Part, Subject};
 pub use entry::{Change, Entry};
 pub use ledger::{Ledger, LedgerError, StatementLine};
 pub use liability::Liability;
