@@ -7,5 +7,5 @@ mod stores;
 
 #[test]
 fn every_store_keeps_its_promises() {
-    stores::on_each(|place| store_laws::check(place));
+    stores::on_each(|_, make| store_laws::check(&mut *make()));
 }

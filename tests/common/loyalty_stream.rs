@@ -18,7 +18,7 @@ pub fn rules(which: usize) -> Rules {
     let mut parse = || -> Programme {
         programme["earn"] = json!({"rounding": "half_even", "round_scope": "order"});
         if programme["group"].is_null() {
-            programme["group"] = json!({"size": 3, "seconds": 900_000, "deposit": 1});
+            programme["group"] = json!({"size": 3, "seconds": 5_000_000, "deposit": 1});
         }
         serde_json::from_value(programme.clone()).unwrap()
     };
@@ -40,7 +40,7 @@ fn rules_json(which: usize) -> Value {
         0 => json!({
             "earn_rules": [{"rate": [1, 4]}, {"rate": [3, 4], "tag": "promo"}],
             "expiry": {"kind": "days", "n": 30}, "transfer_fee": [1, 20], "stamp_card": {"size": 5},
-            "group": {"size": 2, "seconds": 400_000, "deposit": 2}
+            "group": {"size": 2, "seconds": 2_000_000, "deposit": 2}
         }),
         1 => json!({
             "earn_rules": [{"rate": [1, 7]}], "expiry": {"kind": "months_end", "n": 1}, "pending_days": 5,
@@ -65,7 +65,7 @@ fn rules_json(which: usize) -> Value {
         5 => json!({
             "earn_rules": [{"rate": [1, 2]}], "expiry": {"kind": "days", "n": 12, "from": "available"},
             "pending_days": 9, "restore_expired": {"kind": "grace", "days": 3},
-            "velocity": {"max_redemptions": 20, "seconds": 300_000}
+            "velocity": {"max_redemptions": 2, "seconds": 1_500_000}
         }),
         6 => json!({
             "earn_rules": [{"rate": [5, 4]}], "expiry": {"kind": "fixed_date", "at": "2025-03-01T00:00:00Z"},
@@ -171,6 +171,7 @@ impl Stream {
         }
         // Rather one of the last ones.
         let back = self.random.below(known).min(self.random.below(known));
+        let back = back.min(self.random.below(24));
         of(self).0[(known - 1 - back) as usize].clone()
     }
 
@@ -186,7 +187,7 @@ impl Stream {
                     })
                     .collect(),
             ),
-            _ => Basis::Money(10 * self.amount().min(i64::MAX / 10).max(i64::MIN / 10)),
+            _ => Basis::Money(10 * self.amount().clamp(i64::MIN / 10, i64::MAX / 10)),
         };
         Action::Earn(Earn {
             basis,
@@ -231,7 +232,7 @@ impl Stream {
                 ttl_s: match self.random.below(4) {
                     0 => None,
                     1 => Some(self.amount()),
-                    _ => Some(1 + self.random.below(400_000) as i64),
+                    _ => Some(1 + self.random.below(60 * self.pace_s) as i64),
                 },
             }),
             43..=45 => Action::Capture {

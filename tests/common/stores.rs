@@ -16,18 +16,19 @@ pub trait Place {
 }
 
 /// A kind of store: its name, and a new place for one, or why there is none here.
-pub type Kind = (&'static str, fn() -> Result<Box<dyn Place>, String>);
+type Kind = (&'static str, fn() -> Result<Box<dyn Place>, String>);
 
 /// Every kind of store.
-pub const KINDS: &[Kind] = &[("memory", memory)];
+const KINDS: &[Kind] = &[("memory", memory)];
 
-/// Runs a test in a new place of each kind; says which kinds are left out, and why.
-pub fn on_each(test: impl Fn(&mut dyn Place)) {
+/// Runs a test on each kind of store, by its name and with what makes new places of it; says which kinds
+/// are left out, and why.
+pub fn on_each(test: impl Fn(&str, &dyn Fn() -> Box<dyn Place>)) {
     for (name, make) in KINDS {
         match make() {
-            Ok(mut place) => {
+            Ok(_) => {
                 println!("on {name}");
-                test(&mut *place);
+                test(name, &|| make().unwrap());
             }
             Err(why) => println!("not on {name}: {why}"),
         }
