@@ -8,6 +8,8 @@
 mod events;
 #[path = "jobs/lifetime.rs"]
 mod lifetime;
+#[path = "jobs/loyalty.rs"]
+mod loyalty;
 #[path = "jobs/measure.rs"]
 mod measure;
 #[path = "jobs/splitmix.rs"]
@@ -38,6 +40,7 @@ const JOBS: &[(&str, Job)] = &[
     ("lifetime.bg_nbd.growth", lifetime::bg_nbd_growth),
     ("segment.rfm", events::rfm),
     ("retention.weekly", events::weekly_retention),
+    ("loyalty.memory", loyalty::memory),
 ];
 
 fn main() -> ExitCode {

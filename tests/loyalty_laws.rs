@@ -8,7 +8,7 @@ use tenure::event::Timestamp;
 use tenure::loyalty::{
     AccountId, Action, Adjust, Change, Command, CommandId, Consume, Earn, Entry, Expiry, Hold, Key,
     Ledger, LedgerError, Line, Lot, MemoryStore, Points, Pot, Programme, Purse, Receipt, Record,
-    Redeem, Refusal, Rules, Snapshot, Store, Submitted, decide, needs,
+    Redeem, Refusal, Rules, Snapshot, Store, Submitted, decide, needs, wire,
 };
 
 const NAMES: [&str; 3] = ["ann", "bob", "cho"];
@@ -273,7 +273,7 @@ fn books_balance(ledger: &Ledger<MemoryStore>, now: Timestamp) {
     }
     assert_eq!(on_the_way, 0);
     for (_, member) in ledger.as_of(now).unwrap().members() {
-        let open = |lot: &&Lot| lot.free.0 > 0 || lot.held.0 > 0 || lot.pending;
+        let open = |lot: &Lot| lot.free.0 > 0 || lot.held.0 > 0 || lot.pending;
         assert!(member.open_lots().eq(member.lots().filter(open)));
     }
 }
@@ -292,7 +292,7 @@ fn naive_consumption(
         .purse
         .accounts()
         .iter()
-        .flat_map(|account| states.member(account).lots().cloned().collect::<Vec<_>>())
+        .flat_map(|account| states.member(account).lots().collect::<Vec<_>>())
         .filter(|lot| lot.available_at <= command.at)
         .collect();
     let programme = ledger.rules().at(command.at).unwrap();
@@ -520,7 +520,10 @@ proptest! {
         }
         for entry in journal(&ledger) {
             let text = serde_json::to_string(&entry).unwrap();
-            prop_assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), entry);
+            prop_assert_eq!(&serde_json::from_str::<Entry>(&text).unwrap(), &entry);
+            let mut bytes = Vec::new();
+            wire::encode_entry(&entry, &mut bytes);
+            prop_assert_eq!(wire::decode_entry(&bytes), Ok(entry));
         }
         let mut records = Vec::new();
         let keep = &mut |_: &Key, record: &Record| {
@@ -530,7 +533,10 @@ proptest! {
         ledger.store().records(keep).unwrap();
         for record in records {
             let text = serde_json::to_string(&record).unwrap();
-            prop_assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+            prop_assert_eq!(&serde_json::from_str::<Record>(&text).unwrap(), &record);
+            let mut bytes = Vec::new();
+            wire::encode_record(&record, &mut bytes);
+            prop_assert_eq!(wire::decode_record(&bytes), Ok(record));
         }
     }
 

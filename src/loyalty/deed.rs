@@ -1,31 +1,92 @@
 //! What a ledger remembers of a command that was carried out.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use super::command::Action;
+use super::calendar;
 use super::lot::LotNumber;
 use super::names::{AccountId, CommandId};
 use super::points::Points;
 use super::receipt::Receipt;
+use crate::error::ConfigError;
 use crate::event::Timestamp;
 
-/// A command that was carried out: its body and first receipt, and what later commands do to it.
+/// A command that was carried out: its digest and first receipt, and what later commands do to it.
 ///
 /// There is at most one for a [`CommandId`]: that is what makes a command safe to send twice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Deed {
     /// When the command was carried out.
+    #[serde(with = "calendar::text")]
     pub at: Timestamp,
-    /// What was commanded.
-    pub action: Action,
+    /// What was commanded, as far as it must be known again: see [`Action::digest`](super::Action::digest).
+    pub digest: Digest,
     /// What it came to.
     pub receipt: Receipt,
     /// What later commands can refer to.
     pub subject: Subject,
 }
 
+/// What stands for an action where it is only to be compared. Written as hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(pub [u8; Digest::BYTES]);
+
+impl Digest {
+    /// How many bytes it has.
+    pub const BYTES: usize = 16;
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> String {
+        digest.to_string()
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = ConfigError;
+
+    fn try_from(text: String) -> Result<Self, ConfigError> {
+        let wrong = || ConfigError::OutOfRange {
+            setting: "digest",
+            value: text.clone(),
+            expected: "32 hexadecimal digits in lower case",
+        };
+        let value = |digit: &u8| match digit {
+            b'0'..=b'9' => Some(digit - b'0'),
+            b'a'..=b'f' => Some(digit - b'a' + 10),
+            _ => None,
+        };
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        let mut digest = [0; Self::BYTES];
+        if pairs.len() != digest.len() || !rest.is_empty() {
+            return Err(wrong());
+        }
+        for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
+            let digits = value(high).zip(value(low));
+            let (high, low) = digits.ok_or_else(wrong)?;
+            *byte = high << 4 | low;
+        }
+        Ok(Self(digest))
+    }
+}
+
 /// What of a command later commands can refer to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Subject {
     /// Nothing.
@@ -42,6 +103,7 @@ pub enum Subject {
         /// What was reserved, in consumption order.
         parts: Vec<Part>,
         /// When it times out.
+        #[serde(with = "calendar::optional_text")]
         until: Option<Timestamp>,
         /// Whether it was captured or released.
         closed: bool,
@@ -90,6 +152,7 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     /// From this instant on nobody can join.
+    #[serde(with = "calendar::text")]
     pub deadline: Timestamp,
     /// Members, with the command by which each one came.
     pub members: Vec<(AccountId, CommandId)>,
@@ -123,21 +186,34 @@ impl Group {
 }
 
 impl Deed {
-    /// The accounts that a command which refers to this one will touch.
-    pub(crate) fn accounts(&self) -> Vec<&AccountId> {
-        match &self.subject {
-            Subject::None => Vec::new(),
-            Subject::Order(order) => vec![&order.account],
+    /// Shows the accounts that a command which refers to this one will touch, some of them repeatedly.
+    pub(crate) fn each_account<'d>(&'d self, visit: impl FnMut(&'d AccountId)) {
+        self.subject.each_account(visit);
+    }
+
+    /// Whether an account takes part in it.
+    pub(crate) fn is_about(&self, account: &AccountId) -> bool {
+        self.subject.is_about(account)
+    }
+}
+
+impl Subject {
+    /// Whether an account takes part in it.
+    pub(crate) fn is_about(&self, account: &AccountId) -> bool {
+        let mut found = false;
+        self.each_account(|other| found |= other == account);
+        found
+    }
+
+    /// Shows the accounts that take part in it, some of them repeatedly.
+    fn each_account<'d>(&'d self, mut visit: impl FnMut(&'d AccountId)) {
+        match self {
+            Subject::None => {}
+            Subject::Order(order) => visit(&order.account),
             Subject::Redemption { parts } | Subject::Hold { parts, .. } => {
-                let mut accounts: Vec<&AccountId> = Vec::new();
-                for part in parts {
-                    if !accounts.contains(&&part.account) {
-                        accounts.push(&part.account);
-                    }
-                }
-                accounts
+                parts.iter().for_each(|part| visit(&part.account));
             }
-            Subject::Group(group) => group.members.iter().map(|(account, _)| account).collect(),
+            Subject::Group(group) => group.members.iter().for_each(|(account, _)| visit(account)),
         }
     }
 }

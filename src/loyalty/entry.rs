@@ -1,20 +1,24 @@
 //! Journal entries: what happened, once and for all.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use super::calendar;
 use super::deed::{Deed, Subject};
 use super::lot::{LotNumber, Pot, Take};
 use super::member::{Card, Term};
 use super::names::{AccountId, CommandId};
 use super::points::Points;
 use super::rational::Rational;
-use super::states::Key;
+use super::states::{Key, shared};
 use crate::event::Timestamp;
 
 /// One line of the journal. States are made of entries, in their order, and of nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// When it happened: for what fell due, the instant at which it was due.
+    #[serde(with = "calendar::text")]
     pub at: Timestamp,
     /// The command with which it was booked; `None` when time alone did it, at a tick.
     pub command: Option<CommandId>,
@@ -43,10 +47,13 @@ pub enum Change {
         /// How many.
         points: Points,
         /// When they were earned.
+        #[serde(with = "calendar::text")]
         earned_at: Timestamp,
         /// From when they can be used.
+        #[serde(with = "calendar::text")]
         available_at: Timestamp,
         /// When they expire.
+        #[serde(with = "calendar::optional_text")]
         expires_at: Option<Timestamp>,
     },
     /// Points of a lot go from one pot to another.
@@ -85,6 +92,7 @@ pub enum Change {
         /// Whose.
         account: AccountId,
         /// The expiry.
+        #[serde(with = "calendar::text")]
         expires_at: Timestamp,
         /// Whether a later expiry stays (and "never" with it).
         only_later: bool,
@@ -96,6 +104,7 @@ pub enum Change {
         /// The hold.
         hold: CommandId,
         /// When it times out.
+        #[serde(with = "calendar::optional_text")]
         until: Option<Timestamp>,
         /// What is reserved.
         parts: Vec<Take>,
@@ -114,6 +123,7 @@ pub enum Change {
         /// How many.
         points: Points,
         /// What was counted before this instant counts no more.
+        #[serde(with = "calendar::text")]
         since: Timestamp,
     },
     /// A redemption that counts for the velocity limit.
@@ -121,6 +131,7 @@ pub enum Change {
         /// Whose.
         account: AccountId,
         /// What was counted before this instant counts no more.
+        #[serde(with = "calendar::text")]
         since: Timestamp,
     },
     /// Money or points that count towards a tier.
@@ -128,10 +139,12 @@ pub enum Change {
         /// Whose.
         account: AccountId,
         /// The stretch of time for which they count, by its first instant.
+        #[serde(with = "calendar::text")]
         period: Timestamp,
         /// How much; negative in a refund.
         amount: i64,
         /// What counts for earlier times counts no more.
+        #[serde(with = "calendar::text")]
         since: Timestamp,
     },
     /// A tier was reached, confirmed, lowered or lost.
@@ -167,14 +180,15 @@ pub enum Change {
         /// Of which command.
         deed: CommandId,
         /// What there is now.
-        subject: Subject,
+        subject: Box<Subject>,
     },
     /// A command was carried out. The last entry of each.
     Done {
         /// Which.
         id: CommandId,
-        /// With what result.
-        deed: Box<Deed>,
+        /// With what result; shared with the record.
+        #[serde(with = "shared")]
+        deed: Arc<Deed>,
     },
 }
 
@@ -209,7 +223,26 @@ impl Entry {
 
     /// The account that the entry belongs to, if it belongs to one.
     pub fn account(&self) -> Option<&AccountId> {
+        self.change.account()
+    }
+
+    /// The record that the entry changes.
+    pub fn key(&self) -> Key {
         match &self.change {
+            Change::Expected { .. } => Key::Books,
+            Change::Amended { deed, .. } => Key::Deed(deed.clone()),
+            Change::Done { id, .. } => Key::Deed(id.clone()),
+            // Every other change has an account.
+            _ => self
+                .account()
+                .map_or(Key::Books, |account| Key::Member(account.clone())),
+        }
+    }
+}
+
+impl Change {
+    pub(crate) fn account(&self) -> Option<&AccountId> {
+        match self {
             Change::Joined { account }
             | Change::Opened { account, .. }
             | Change::Moved { account, .. }
@@ -225,19 +258,6 @@ impl Entry {
             | Change::Deferred { account, .. }
             | Change::Stamped { account, .. } => Some(account),
             Change::Expected { .. } | Change::Amended { .. } | Change::Done { .. } => None,
-        }
-    }
-
-    /// The record that the entry changes.
-    pub fn key(&self) -> Key {
-        match &self.change {
-            Change::Expected { .. } => Key::Books,
-            Change::Amended { deed, .. } => Key::Deed(deed.clone()),
-            Change::Done { id, .. } => Key::Deed(id.clone()),
-            // Every other change has an account.
-            _ => self
-                .account()
-                .map_or(Key::Books, |account| Key::Member(account.clone())),
         }
     }
 }

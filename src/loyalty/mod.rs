@@ -31,8 +31,13 @@
 //! | a rule that data cannot express | an [`EarnRule`] |
 //! | to carry commands out | [`Ledger::submit`], or [`Ledger::submit_batch`] for many in one commit |
 //! | a balance, what expires soon, a statement | [`Ledger::account`], [`Ledger::expiring`], [`Ledger::statement`] |
-//! | everything, now or at an earlier instant | [`Ledger::snapshot`], [`Ledger::as_of`] with [`Snapshot::of`] |
+//! | everything, now or at an earlier instant | [`Ledger::snapshot`], [`Ledger::snapshot_as_of`] |
+//! | one account, or all one by one, at an earlier instant | [`Ledger::account_as_of`], [`Ledger::accounts_as_of`] |
+//! | statements of a stretch of time | [`Ledger::statement_lines`] with a [`Scope`] |
 //! | the rules alone, in your own machinery | [`decide()`] and [`apply()`], which are pure functions |
+//! | account names that mean nothing outside, and to forget a person | a [`Directory`]; every store here is one |
+//! | the journal, statements, balances or lots for other programs | [`Ledger::journal_hledger`], and under the features `csv` and `json` their siblings |
+//! | everything that is held about one member | [`Ledger::dossier`]; to forget a person, [`Ledger::erase`] |
 //! | to keep a ledger somewhere else | an implementation of [`Store`] |
 //!
 //! # How it works
@@ -85,7 +90,11 @@ mod calendar;
 mod command;
 mod decide;
 mod deed;
+mod desk;
+mod dossier;
 mod entry;
+mod export;
+mod history;
 mod ledger;
 mod liability;
 mod lot;
@@ -93,21 +102,28 @@ mod lots;
 mod member;
 mod memory;
 mod names;
+mod people;
 mod points;
+mod privacy;
 mod programme;
 mod rational;
 mod receipt;
 mod refusal;
+mod row;
 mod rules;
 mod snapshot;
 mod states;
 mod store;
+pub mod wire;
 
 pub use apply::{Misfit, apply};
 pub use command::{Action, Adjust, Basis, Command, Earn, Hold, Line, Purse, Redeem};
 pub use decide::{Outcome, decide, fall_due, lots_at_most, needs};
-pub use deed::{Deed, Group, GroupState, Order, Part, Subject};
+pub use deed::{Deed, Digest, Group, GroupState, Order, Part, Subject};
+pub use dossier::{CarriedOut, Dossier, OpenHold, Qualified};
 pub use entry::{Change, Entry};
+pub use export::ExportError;
+pub use history::Scope;
 pub use ledger::{Ledger, LedgerError, StatementLine};
 pub use liability::Liability;
 pub use lot::{Lot, LotNumber, Pot, Take};
@@ -115,6 +131,7 @@ pub use member::{Card, Member, Term};
 pub use memory::MemoryStore;
 pub use names::{AccountId, CommandId};
 pub use points::Points;
+pub use privacy::Directory;
 pub use programme::{
     Cap, Clawback, Consume, Earning, Expiry, ExpiryFrom, Extension, GroupRules, LiabilityRules,
     Programme, RateRule, RestoreExpired, RoundScope, StampCard, TierKind, TierUnit, Tiers,

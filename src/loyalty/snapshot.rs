@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::calendar;
 use super::decide::{fall_due, tier};
-use super::deed::{GroupState, Subject};
+use super::deed::{Group, GroupState, Subject};
 use super::liability::{Liability, LiabilityTotals};
 use super::lot::{Lot, LotNumber};
 use super::member::{Card, Member};
@@ -116,13 +116,7 @@ impl Snapshot {
             }
         }
         let groups = states.deeds().filter_map(|(id, deed)| match &deed.subject {
-            Subject::Group(group) => {
-                let standing = GroupStanding {
-                    state: group.state(now),
-                    members: u32::try_from(group.members.len()).unwrap_or(u32::MAX),
-                };
-                Some((id.clone(), standing))
-            }
+            Subject::Group(group) => Some((id.clone(), GroupStanding::of(group, now))),
             _ => None,
         });
         let liability = match programme.liability {
@@ -144,6 +138,15 @@ impl Snapshot {
     }
 }
 
+impl GroupStanding {
+    pub(crate) fn of(group: &Group, now: Timestamp) -> Self {
+        Self {
+            state: group.state(now),
+            members: u32::try_from(group.members.len()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
 impl Account {
     /// A member at an instant by which everything due has happened.
     pub(crate) fn of(
@@ -154,7 +157,7 @@ impl Account {
         let sum = |column: fn(&Lot) -> i64| {
             member
                 .lots()
-                .try_fold(0_i64, |sum, lot| sum.checked_add(column(lot)))
+                .try_fold(0_i64, |sum, lot| sum.checked_add(column(&lot)))
                 .map(Points)
                 .ok_or(Refusal::Overflow {
                     what: "points of the account",
@@ -180,8 +183,8 @@ impl Account {
     }
 }
 
-impl From<&Lot> for LotStanding {
-    fn from(lot: &Lot) -> Self {
+impl From<Lot> for LotStanding {
+    fn from(lot: Lot) -> Self {
         Self {
             lot: lot.number,
             granted: lot.granted,

@@ -117,13 +117,6 @@ impl States {
         subset
     }
 
-    /// Takes over all records of other states.
-    pub(crate) fn absorb(&mut self, other: States) {
-        self.members.extend(other.members);
-        self.deeds.extend(other.deeds);
-        self.books = other.books;
-    }
-
     pub(crate) fn member_mut(&mut self, account: &AccountId) -> &mut Member {
         // The copied name shares its text.
         let member = self.members.entry(account.clone());
@@ -131,19 +124,20 @@ impl States {
     }
 }
 
-mod shared {
+/// Serde of what is shared: the value itself.
+pub(super) mod shared {
     use std::sync::Arc;
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(super) fn serialize<T: Serialize, S: Serializer>(
+    pub(crate) fn serialize<T: Serialize, S: Serializer>(
         value: &Arc<T>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         T::serialize(value, serializer)
     }
 
-    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Arc<T>, D::Error> {
         T::deserialize(deserializer).map(Arc::new)
