@@ -8,7 +8,7 @@ use super::lot::{Lot, LotNumber, Pot};
 use super::member::{HoldShare, Member};
 use super::names::{AccountId, CommandId};
 use super::points::Points;
-use super::states::{Books, Record, States};
+use super::states::{Books, States};
 use crate::event::Timestamp;
 
 /// An entry that does not fit the state that it is applied to: no ledger wrote it there.
@@ -68,20 +68,25 @@ pub fn apply(states: &mut States, entry: &Entry) -> Result<(), Misfit> {
             if states.deeds.contains_key(id) {
                 return Err(Misfit::Deed { id: id.clone() });
             }
-            let record = Record::Deed(deed.clone());
-            states.insert(entry.key(), record);
+            states.deeds.insert(id.clone(), deed.clone());
             Ok(())
         }
-        change => match entry.account() {
-            Some(account) => {
-                let member = states.member_mut(account);
-                change_member(member, entry.at, account, change)?;
-                member.as_of = member.as_of.max(entry.at);
-                Ok(())
-            }
+        _ => match entry.account() {
+            Some(account) => apply_to(states.member_mut(account), account, entry),
             None => Ok(()),
         },
     }
+}
+
+/// Books an entry that has an account upon the account's member.
+pub(super) fn apply_to(
+    member: &mut Member,
+    account: &AccountId,
+    entry: &Entry,
+) -> Result<(), Misfit> {
+    change_member(member, entry.at, account, &entry.change)?;
+    member.as_of = member.as_of.max(entry.at);
+    Ok(())
 }
 
 fn amend(states: &mut States, id: &CommandId, subject: &Subject) -> Result<(), Misfit> {

@@ -41,6 +41,11 @@ impl Desk {
         store: &impl Store,
         commands: &[Command],
     ) -> Result<(), StoreError> {
+        // One member and one command each is usual, one of them referring to another.
+        self.known.reserve(2 * commands.len() + 1);
+        self.loaded.reserve(2 * commands.len() + 1);
+        self.states.reserve(commands.len());
+        self.entries.reserve(3 * commands.len());
         let referring = |command: &&Command| command.action.reference().is_some();
         self.load_for(store, commands.iter())?;
         self.load_for(store, commands.iter().filter(referring))
@@ -64,8 +69,7 @@ impl Desk {
         let mut missing = Vec::new();
         for command in commands {
             each_need(command, &self.states, |key| {
-                if !self.known.contains(&key) {
-                    self.known.insert(key.clone());
+                if self.known.insert(key.clone()) {
                     missing.push(key);
                 }
             });
@@ -78,7 +82,6 @@ impl Desk {
             return Ok(());
         }
         let found = store.load(&keys)?;
-        self.loaded.reserve(keys.len());
         for (key, Versioned { version, record }) in keys.into_iter().zip(found) {
             if let Some(record) = &record {
                 self.states.insert(key.clone(), record.clone());

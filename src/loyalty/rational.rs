@@ -91,8 +91,14 @@ pub enum Rounding {
 impl Rounding {
     /// The whole number for `num` / `den`; `den` is above 0. `None` beyond 64 bits.
     pub(crate) fn round(self, num: i128, den: i128) -> Option<i64> {
-        let floor = num.checked_div_euclid(den)?;
-        let rest = num.checked_rem_euclid(den)?;
+        let (floor, rest) = match (i64::try_from(num), i64::try_from(den)) {
+            // Division in 64 bits takes a tenth of the time, and nearly all amounts fit.
+            (Ok(num), Ok(den)) => (
+                i128::from(num.checked_div_euclid(den)?),
+                i128::from(num.checked_rem_euclid(den)?),
+            ),
+            _ => (num.checked_div_euclid(den)?, num.checked_rem_euclid(den)?),
+        };
         // Compared without doubling, which could overflow.
         let to_half = rest.cmp(&(den - rest));
         let up = match self {
@@ -121,7 +127,16 @@ impl ExactSum {
             i128::from(rate.num) * i128::from(amount),
             i128::from(rate.den),
         );
-        let common = gcd(self.den, den);
+        // The first term, and others of the same rate, need no common denominator.
+        let common = match (self.den, den) {
+            (1, _) => 1,
+            (ours, theirs) if ours == theirs => ours,
+            (ours, theirs) => gcd(ours, theirs),
+        };
+        if common == den && common == self.den {
+            let num = self.num.checked_add(num)?;
+            return Some(Self { num, den });
+        }
         let left = self.num.checked_mul(den / common)?;
         let right = num.checked_mul(self.den / common)?;
         Some(Self {

@@ -106,6 +106,12 @@ impl States {
         self.books
     }
 
+    /// Makes room for so many more members and as many commands.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        self.members.reserve(count);
+        self.deeds.reserve(count);
+    }
+
     /// The records of some names, as states of their own.
     pub(crate) fn subset(&self, keys: &[Key]) -> Self {
         let mut subset = Self::new();

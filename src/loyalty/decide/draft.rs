@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::super::apply::apply;
+use super::super::apply::{apply, apply_to};
 use super::super::calendar;
 use super::super::command::Command;
 use super::super::deed::{Deed, Part, Subject};
@@ -29,16 +29,23 @@ pub(super) struct Draft<'a> {
     entries: &'a mut Vec<Entry>,
     /// How many entries there were before.
     written: usize,
+    members: SmallVec<[Working; 2]>,
     before: Before,
     numbers: &'a [LotNumber],
     lots_used: usize,
 }
 
-/// Records as they were before the first entry that changed them.
+/// A member while it is decided upon: shared with the states until an entry changes it.
+struct Working {
+    account: AccountId,
+    member: Arc<Member>,
+    changed: bool,
+}
+
+/// Other records as they were before the first entry that changed them.
 #[derive(Default)]
 struct Before {
-    members: SmallVec<[(AccountId, Option<Arc<Member>>); 2]>,
-    deeds: SmallVec<[(CommandId, Option<Arc<Deed>>); 2]>,
+    deeds: SmallVec<[(CommandId, Arc<Deed>); 1]>,
     books: Option<Books>,
 }
 
@@ -75,6 +82,7 @@ impl<'a> Draft<'a> {
             states,
             written: entries.len(),
             entries,
+            members: SmallVec::new(),
             before: Before::default(),
             numbers: &[],
             lots_used: 0,
@@ -89,53 +97,64 @@ impl<'a> Draft<'a> {
         self.lots_used
     }
 
-    /// Brings all records back to what they were, and forgets the entries.
-    pub(super) fn undo(self) {
-        self.entries.truncate(self.written);
-        let states = self.states;
-        for (account, member) in self.before.members {
-            match member {
-                Some(member) => states.members.insert(account, member),
-                None => states.members.remove(&account),
-            };
-        }
-        for (id, deed) in self.before.deeds {
-            match deed {
-                Some(deed) => states.deeds.insert(id, deed),
-                None => states.deeds.remove(&id),
-            };
-        }
-        if let Some(books) = self.before.books {
-            states.books = books;
+    /// Puts the members into the states.
+    pub(super) fn finish(self) {
+        for working in self.members.into_iter().filter(|w| w.changed) {
+            self.states.members.insert(working.account, working.member);
         }
     }
 
-    /// Keeps the record that an entry is about to change.
+    /// Brings the records back to what they were, and forgets the entries.
+    pub(super) fn undo(self) {
+        self.entries.truncate(self.written);
+        self.states.deeds.extend(self.before.deeds);
+        if let Some(books) = self.before.books {
+            self.states.books = books;
+        }
+    }
+
+    /// Keeps the record that an entry without an account is about to change. The last entry of a
+    /// command is never undone.
     fn keep(&mut self, change: &Change) {
-        let states = &*self.states;
         match change {
             Change::Expected { .. } => {
-                self.before.books.get_or_insert(states.books);
+                self.before.books.get_or_insert(self.states.books);
             }
-            Change::Amended { deed: id, .. } | Change::Done { id, .. } => {
+            Change::Amended { deed: id, .. } => {
                 let kept = &mut self.before.deeds;
-                if !kept.iter().any(|(other, _)| other == id) {
-                    kept.push((id.clone(), states.deeds.get(id).cloned()));
-                }
-            }
-            change => {
-                let kept = &mut self.before.members;
-                if let Some(account) = change.account()
-                    && !kept.iter().any(|(other, _)| other == account)
+                if let Some(deed) = self.states.deeds.get(id)
+                    && !kept.iter().any(|(other, _)| other == id)
                 {
-                    kept.push((account.clone(), states.members.get(account).cloned()));
+                    kept.push((id.clone(), deed.clone()));
                 }
             }
+            _ => {}
         }
+    }
+
+    /// Has a member at hand that will be looked at again and again.
+    pub(super) fn bring(&mut self, account: &AccountId) {
+        self.working(account);
+    }
+
+    /// The member of an account, to be changed.
+    fn working(&mut self, account: &AccountId) -> Option<&mut Working> {
+        let at = self.members.iter().position(|w| w.account == *account);
+        let at = at.unwrap_or_else(|| {
+            let member = self.states.members.get(account).cloned();
+            self.members.push(Working {
+                account: account.clone(),
+                member: member.unwrap_or_else(|| Arc::new(Member::unknown())),
+                changed: false,
+            });
+            self.members.len() - 1
+        });
+        self.members.get_mut(at)
     }
 
     pub(super) fn member(&self, account: &AccountId) -> &Member {
-        self.states.member(account)
+        let working = self.members.iter().find(|w| w.account == *account);
+        working.map_or_else(|| self.states.member(account), |w| &w.member)
     }
 
     /// The name of the command; there is one in every verb.
@@ -155,8 +174,18 @@ impl<'a> Draft<'a> {
             command: self.command.cloned(),
             change,
         };
-        self.keep(&entry.change);
-        apply(self.states, &entry)?;
+        match entry.account() {
+            Some(account) => {
+                if let Some(working) = self.working(account) {
+                    apply_to(Arc::make_mut(&mut working.member), account, &entry)?;
+                    working.changed = true;
+                }
+            }
+            None => {
+                self.keep(&entry.change);
+                apply(self.states, &entry)?;
+            }
+        }
         self.entries.push(entry);
         Ok(())
     }

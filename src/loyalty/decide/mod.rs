@@ -95,7 +95,11 @@ pub(super) fn decide_on(
     }
     let mut draft = Draft::new(states, entries, rules, programme, command, numbers);
     match carry_out(&mut draft, command, &accounts) {
-        Ok(submitted) => Ok((submitted, draft.lots_used())),
+        Ok(submitted) => {
+            let lots_used = draft.lots_used();
+            draft.finish();
+            Ok((submitted, lots_used))
+        }
         Err(refusal) => {
             draft.undo();
             Err(refusal)
@@ -109,6 +113,7 @@ fn carry_out(
     accounts: &[AccountId],
 ) -> Result<Submitted, Refusal> {
     for account in accounts {
+        draft.bring(account);
         draft.fall_due(account)?;
     }
     let (receipt, subject) = act(draft, &command.action)?;
@@ -155,7 +160,12 @@ pub(super) fn fall_due_on(
     let programme = rules.at(now).ok_or(Refusal::NoProgramme { at: now })?;
     not_before(states, account, now)?;
     let mut draft = Draft::tick(states, entries, rules, programme, now);
-    draft.fall_due(account).inspect_err(|_| draft.undo())
+    let booked = draft.fall_due(account);
+    match booked {
+        Ok(()) => draft.finish(),
+        Err(_) => draft.undo(),
+    }
+    booked
 }
 
 /// The records that [`decide`] reads for a command, as far as the records at hand tell.
