@@ -6,8 +6,12 @@ use std::ops::Deref;
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::error::{ConfigError, FitError};
-use crate::numeric::optimise::{Evaluation, Limits, Optimum, Status, minimise};
+mod search;
+
+use crate::error::ConfigError;
+use crate::numeric::optimise::{Evaluation, Limits, Optimum};
+
+pub(super) use self::search::{End, Verdict, search};
 
 /// How to search for the maximum of a likelihood.
 ///
@@ -16,7 +20,7 @@ use crate::numeric::optimise::{Evaluation, Limits, Optimum, Status, minimise};
 /// | `max_iterations` | 500 | from 1 |
 /// | `tolerance` | 1e-10 | above 0 |
 /// | `penalty` | 0 | from 0 |
-/// | `start` | from the data | one positive number for each parameter |
+/// | `start` | from the data | one number for each parameter, positive but for coefficients |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FitOptions {
@@ -47,6 +51,11 @@ impl Default for FitOptions {
 
 impl FitOptions {
     fn check(&self, parameters: usize) -> Result<(), ConfigError> {
+        self.check_supports(&vec![Support::Positive; parameters])
+    }
+
+    /// Checks the settings for parameters of these supports.
+    pub(super) fn check_supports(&self, supports: &[Support]) -> Result<(), ConfigError> {
         let out_of_range = |setting, value: String, expected| {
             Err(ConfigError::OutOfRange {
                 setting,
@@ -66,9 +75,14 @@ impl FitOptions {
             return out_of_range("penalty", value, "a finite number that is not negative");
         }
         if let Some(start) = &self.start
-            && !(start.len() == parameters && start.iter().all(|s| *s > 0.0 && s.is_finite()))
+            && !(start.len() == supports.len()
+                && start
+                    .iter()
+                    .zip(supports)
+                    .all(|(s, support)| s.is_finite() && (*s > 0.0 || *support == Support::Real)))
         {
-            let expected = "one positive number for each parameter of the model";
+            let expected = "one positive number for each parameter of the model, and any number \
+                            for a covariate's coefficient";
             return out_of_range("start", format!("{start:?}"), expected);
         }
         Ok(())
@@ -130,6 +144,25 @@ pub struct Estimate {
     pub value: f64,
     /// Its standard error; `None` where [`FitReport::covariance`] is.
     pub standard_error: Option<f64>,
+    /// Which values it can take.
+    #[serde(default = "Support::of_most")]
+    pub support: Support,
+}
+
+/// Which values a parameter can take, and so on which scale its uncertainty is symmetric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Support {
+    /// Positive numbers: symmetric in the logarithm.
+    Positive,
+    /// All numbers, as the coefficient of a covariate: symmetric as it is.
+    Real,
+}
+
+impl Support {
+    /// Of the parameters in a file that does not say.
+    fn of_most() -> Self {
+        Self::Positive
+    }
 }
 
 /// How the search for the maximum ended.
@@ -171,6 +204,31 @@ pub enum Limit {
     One,
     /// To infinity.
     Infinity,
+    /// To minus infinity: the coefficient of a covariate.
+    NegativeInfinity,
+}
+
+impl FitStatus {
+    /// On the boundary, along a direction given by name: of these, those that take a large part in it.
+    pub(super) fn along(
+        direction: impl Iterator<Item = (Cow<'static, str>, f64, Support)> + Clone,
+    ) -> Self {
+        let largest = direction
+            .clone()
+            .fold(0.0, |most, (_, step, _)| step.abs().max(most));
+        let taking_part = direction.filter(|(_, step, _)| step.abs() > 0.3 * largest);
+        let drift = taking_part.map(|(parameter, step, support)| Drift {
+            parameter,
+            limit: match support {
+                _ if step > 0.0 => Limit::Infinity,
+                Support::Positive => Limit::Zero,
+                Support::Real => Limit::NegativeInfinity,
+            },
+        });
+        Self::Boundary {
+            drift: drift.collect(),
+        }
+    }
 }
 
 impl FitReport {
@@ -197,29 +255,60 @@ impl FitReport {
         customers: usize,
         distinct: usize,
     ) -> Self {
-        let covariance = maximum.covariance.as_ref();
-        let parameters = names.into_iter().zip(maximum.parameters).enumerate();
-        Self {
-            format: Format,
-            parameters: parameters
-                .map(|(i, (name, value))| Estimate {
-                    name: Cow::Borrowed(name),
-                    value,
-                    standard_error: covariance.map(|c| c[(i, i)].sqrt()),
-                })
-                .collect(),
-            covariance: covariance.map(|c| {
-                c.row_iter()
-                    .map(|row| row.iter().copied().collect())
-                    .collect()
-            }),
+        let named = names.into_iter().zip(maximum.parameters);
+        let ending = Ending {
+            covariance: maximum.covariance.as_ref(),
             log_likelihood: maximum.log_likelihood,
             status: maximum.status.clone(),
             iterations: maximum.iterations,
+        };
+        Self::of_estimates(
+            named.map(|(name, value)| (name.into(), value, Support::Positive)),
+            ending,
+            customers,
+            distinct,
+        )
+    }
+
+    /// As [`new`](Self::new), of any number of parameters.
+    pub(super) fn of_estimates(
+        named: impl Iterator<Item = (Cow<'static, str>, f64, Support)>,
+        ending: Ending<'_>,
+        customers: usize,
+        distinct: usize,
+    ) -> Self {
+        let covariance = ending.covariance;
+        let estimates = named
+            .enumerate()
+            .map(|(i, (name, value, support))| Estimate {
+                name,
+                value,
+                standard_error: covariance.map(|c| c[(i, i)].sqrt()),
+                support,
+            });
+        let rows = |c: &DMatrix<f64>| {
+            let rows = c.row_iter().map(|row| row.iter().copied().collect());
+            rows.collect()
+        };
+        Self {
+            format: Format,
+            parameters: estimates.collect(),
+            covariance: covariance.map(rows),
+            log_likelihood: ending.log_likelihood,
+            status: ending.status,
+            iterations: ending.iterations,
             customers,
             distinct,
         }
     }
+}
+
+/// What a report says of the end of a search, besides where it is.
+pub(super) struct Ending<'a> {
+    pub(super) covariance: Option<&'a DMatrix<f64>>,
+    pub(super) log_likelihood: f64,
+    pub(super) status: FitStatus,
+    pub(super) iterations: u32,
 }
 
 #[derive(Deserialize)]
@@ -362,38 +451,21 @@ impl<const N: usize> Problem<'_, N> {
             }
             at
         };
-        let mut best: Option<(Optimum, DVector<f64>)> = None;
-        let mut iterations = 0;
         let given = options.start.iter().map(Vec::as_slice);
-        for start in given.chain(self.starts.iter().map(|s| s.as_slice())) {
-            let relative = start
+        let starts = given.chain(self.starts.iter().map(|s| s.as_slice()));
+        let relative = |start: &[f64]| {
+            let logs = start
                 .iter()
                 .zip(self.units)
                 .map(|(s, unit)| (s / unit).ln());
-            let from = DVector::from_iterator(N, relative);
-            let Some(end) = minimise(from.as_slice(), &limits, &mut objective) else {
-                continue;
-            };
-            iterations += end.iterations;
-            let converged = end.status == Status::Converged;
-            if best.as_ref().is_none_or(|(b, _)| end.value < b.value) {
-                best = Some((end, from));
-            }
-            if converged {
-                break;
-            }
-        }
-        let Some((optimum, from)) = best else {
-            return Err(FitError::NotConverged {
-                reason: "the likelihood is not finite at any start",
-                iterations: 0,
-            }
-            .into());
+            DVector::from_iterator(N, logs)
         };
+        let end = search(starts.map(relative), &limits, &mut objective)?;
+        let (optimum, iterations) = (&end.optimum, end.iterations);
         let parameters = self.parameters(&optimum.x);
-        let status = self.status(&optimum, &from);
+        let status = self.status(&end);
         let covariance = match status {
-            FitStatus::Interior => covariance(&optimum, &parameters),
+            FitStatus::Interior => covariance(optimum, &parameters),
             _ => None,
         };
         Ok(Maximum {
@@ -413,36 +485,14 @@ impl<const N: usize> Problem<'_, N> {
         parameters
     }
 
-    fn status(&self, optimum: &Optimum, from: &DVector<f64>) -> FitStatus {
-        // Parameters that were found move by a few units of their logarithm; those that run away
-        // move until the search gives up.
-        const RUN_AWAY: f64 = 8.0;
-        let moved = &optimum.x - from;
-        let direction = match &optimum.status {
-            Status::Converged => return FitStatus::Interior,
-            Status::DivergedAlong(step) if moved.amax() < RUN_AWAY => step,
-            _ if moved.amax() >= RUN_AWAY => &moved,
-            _ => {
-                let scaled = optimum
-                    .gradient
-                    .zip_map(&optimum.x, |g, x| g.abs() * x.abs().max(1.0));
-                let slope = scaled.amax() / optimum.value.abs().max(1.0);
-                return FitStatus::Unfinished { slope };
+    fn status(&self, end: &End) -> FitStatus {
+        match end.verdict() {
+            Verdict::Interior => FitStatus::Interior,
+            Verdict::Unfinished { slope } => FitStatus::Unfinished { slope },
+            Verdict::RanAway(direction) => {
+                let named = self.names.into_iter().map(Cow::Borrowed).zip(&direction);
+                FitStatus::along(named.map(|(name, &step)| (name, step, Support::Positive)))
             }
-        };
-        let named = self.names.into_iter().zip(direction);
-        let drift = named
-            .filter(|(_, step)| step.abs() > 0.3 * direction.amax())
-            .map(|(name, &step)| Drift {
-                parameter: Cow::Borrowed(name),
-                limit: if step > 0.0 {
-                    Limit::Infinity
-                } else {
-                    Limit::Zero
-                },
-            });
-        FitStatus::Boundary {
-            drift: drift.collect(),
         }
     }
 }

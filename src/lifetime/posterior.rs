@@ -4,7 +4,7 @@ use nalgebra::DMatrix;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
-use super::{FitReport, Fitted};
+use super::{FitReport, Fitted, Support};
 use crate::error::{ConfigError, Error, FitError};
 use crate::numeric::reduce::map_into;
 
@@ -25,6 +25,18 @@ impl<M> Posterior<M> {
             effective_sample_size: 1.0,
             proposals: 1,
         }
+    }
+
+    /// The posterior of what can be made of each parameter set.
+    pub(super) fn try_map<N, E>(
+        &self,
+        make: impl FnMut(&M) -> Result<N, E>,
+    ) -> Result<Posterior<N>, E> {
+        Ok(Posterior {
+            draws: self.draws.iter().map(make).collect::<Result<_, _>>()?,
+            effective_sample_size: self.effective_sample_size,
+            proposals: self.proposals,
+        })
     }
 
     /// The parameter sets.
@@ -69,7 +81,7 @@ pub(super) fn draw<M: Parameters>(
 /// As [`draw`], for a model that is more than its parameters: `model` makes it of them, in the order
 /// of the fit's report, or nothing when one is not positive and finite. The log-likelihood may leave
 /// out a constant.
-pub(super) fn draw_models<M: Copy + Send + Sync>(
+pub(super) fn draw_models<M: Clone + Send + Sync>(
     fitted: &Fitted<M>,
     draws: u32,
     seed: u64,
@@ -128,13 +140,17 @@ struct Proposal<M> {
     ln_density: f64,
 }
 
-/// The Cholesky factor of the covariance of the logarithms of the parameters.
+/// The Cholesky factor of the covariance, of positive parameters in their logarithms.
 fn log_scale(report: &FitReport) -> Option<DMatrix<f64>> {
     let covariance = report.covariance.as_ref()?;
-    let values: Vec<f64> = report.parameters.iter().map(|e| e.value).collect();
-    let mut of_logs = DMatrix::zeros(values.len(), values.len());
-    for (i, (row, left)) in covariance.iter().zip(&values).enumerate() {
-        for (j, (entry, right)) in row.iter().zip(&values).enumerate() {
+    let units = report.parameters.iter().map(|e| match e.support {
+        Support::Positive => e.value,
+        Support::Real => 1.0,
+    });
+    let units: Vec<f64> = units.collect();
+    let mut of_logs = DMatrix::zeros(units.len(), units.len());
+    for (i, (row, left)) in covariance.iter().zip(&units).enumerate() {
+        for (j, (entry, right)) in row.iter().zip(&units).enumerate() {
             of_logs[(i, j)] = entry / (left * right);
         }
     }
@@ -156,7 +172,10 @@ fn propose<M>(
     let parameters: Vec<f64> = estimates
         .map(|(estimate, row)| {
             let step: f64 = row.iter().zip(&normals).map(|(l, z)| l * z).sum();
-            estimate.value * libm::exp(stretch * step)
+            match estimate.support {
+                Support::Positive => estimate.value * libm::exp(stretch * step),
+                Support::Real => estimate.value + stretch * step,
+            }
         })
         .collect();
     let power = 0.5 * (degrees + normals.len() as f64);
@@ -168,7 +187,7 @@ fn propose<M>(
 
 /// Systematic resampling: equally spaced ticks on the running sum of the weights, the first at
 /// `offset` (0 to 1) of a step.
-fn resample<M: Copy>(
+fn resample<M: Clone>(
     proposals: &[Proposal<M>],
     weights: &[f64],
     draws: u32,
@@ -182,13 +201,13 @@ fn resample<M: Copy>(
     for (proposal, weight) in possible.clone() {
         reached += weight;
         while tick < draws && (f64::from(tick) + offset) * step < reached {
-            drawn.push(proposal.model);
+            drawn.push(proposal.model.clone());
             tick += 1;
         }
     }
     // A tick that rounding put on the very end belongs to the last proposal.
     if let Some((last, _)) = possible.last() {
-        drawn.resize(draws as usize, last.model);
+        drawn.resize(draws as usize, last.model.clone());
     }
     drawn
 }
