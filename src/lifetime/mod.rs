@@ -39,6 +39,7 @@
 //! | the two together, discounted | [`CustomerValue`] |
 //! | how many purchases will a cohort make, week by week | [`forecast`] |
 //! | how sure is that | [`interval`] |
+//! | any of these (and [`Sbg`]), where the channel, the age or another trait of the customers plays a part | [`WithCovariates`] |
 //! | purchases on set occasions (a yearly appeal, a monthly box) | [`BgBb`] |
 //! | contracts: who will still be there, for how long | [`Sbg`] |
 //! | contracts whose retention first falls, or a better fit of the first renewals | [`Bdw`] |
@@ -78,6 +79,7 @@ mod beta_geometric;
 mod bg_bb;
 mod bg_cnbd;
 mod bg_nbd;
+mod covariates;
 mod fit;
 pub mod forecast;
 mod gamma_gamma;
@@ -101,7 +103,10 @@ pub use beta_geometric::Regularity;
 pub use bg_bb::BgBb;
 pub use bg_cnbd::BgCnbd;
 pub use bg_nbd::BgNbd;
-pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit};
+pub use covariates::{
+    Bound, Coefficient, ContractCovariateOptions, CovariateOptions, WithCovariates,
+};
+pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit, Support};
 pub use gamma_gamma::GammaGamma;
 pub use geometric::Geometric;
 pub use inference::LikelihoodRatio;

@@ -21,7 +21,7 @@ use crate::numeric::reduce::sum_chunks;
 use crate::summary::{DistinctHistories, Numbering};
 
 /// The data, arranged by what each term depends on.
-pub(in crate::lifetime) struct Likelihood {
+pub struct Likelihood {
     form: Form,
     frequencies: Vec<Frequency>,
     pub(super) ages: Vec<Age>,
@@ -141,7 +141,7 @@ impl Likelihood {
     }
 
     /// As [`value`](Self::value), with the derivatives in ln r, ln α, ln a, ln b.
-    pub(super) fn evaluate(&self, model: &BetaGeometric) -> Evaluation {
+    pub(in crate::lifetime) fn evaluate(&self, model: &BetaGeometric) -> Evaluation {
         debug_assert_eq!(model.form, self.form);
         let mut sums = self.of_frequencies(model);
         let ages: Vec<Tabulated> = self.tabulate_ages(model, &mut sums);
