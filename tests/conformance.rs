@@ -13,6 +13,8 @@ mod lifetime;
 mod lifetime_contract;
 #[path = "conformance/lifetime_pareto.rs"]
 mod lifetime_pareto;
+#[path = "conformance/lifetime_static.rs"]
+mod lifetime_static;
 #[path = "conformance/loyalty.rs"]
 mod loyalty;
 #[path = "conformance/retention.rs"]
