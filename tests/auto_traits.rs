@@ -16,8 +16,9 @@ use tenure::retention::{CohortMatrix, PeriodChurn, RevenueRetention};
 use tenure::segment::{Lifecycle, Rfm, RfmFeatures, RuleSet, SegmentTable, Transitions};
 use tenure::simulate::Retailer;
 use tenure::summary::{
-    ActivitySummary, Covariates, DistinctHistories, Histories, History, ItemSummary,
-    OccasionHistory, OccasionSummary, PurchaseSummary, Purchases, RenewalSummary, RfmSummary,
+    ActivitySummary, Covariates, DistinctHistories, Histories, History, InteractionMatrix,
+    InteractionSummary, ItemSummary, OccasionHistory, OccasionSummary, PurchaseSummary, Purchases,
+    RenewalSummary, RfmSummary,
 };
 
 fn thread_safe<T: Send + Sync>() {}
@@ -32,7 +33,7 @@ fn facts_summaries_and_models_go_anywhere() {
     every!(thread_safe:
         Error, ConfigError, DataError, FitError,
         Transactions, Interactions, Ids<String>, AliasTable<String>, Timestamp, Zone, Period, Decimals,
-        PurchaseSummary, Purchases, ActivitySummary, RfmSummary, ItemSummary, Histories, History, DistinctHistories,
+        PurchaseSummary, Purchases, ActivitySummary, RfmSummary, ItemSummary, InteractionSummary, InteractionMatrix, Histories, History, DistinctHistories,
         Rfm, RfmFeatures, RuleSet, Lifecycle, SegmentTable, Transitions,
         CohortMatrix, PeriodChurn, RevenueRetention,
         BgNbd, GammaGamma, Fitted<BgNbd>, FitReport, Discount, Horizon, Schedule, Posterior<BgNbd>, Interval,

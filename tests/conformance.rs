@@ -11,6 +11,8 @@ mod data;
 mod lifetime;
 #[path = "conformance/lifetime_contract.rs"]
 mod lifetime_contract;
+#[path = "conformance/lifetime_gompertz.rs"]
+mod lifetime_gompertz;
 #[path = "conformance/lifetime_pareto.rs"]
 mod lifetime_pareto;
 #[path = "conformance/lifetime_static.rs"]

@@ -1,49 +1,12 @@
 //! From the CDNOW log to fits, forecasts and counts that were published or computed elsewhere.
 
-use std::fs::File;
-
 use approx::assert_relative_eq;
-use tenure::event::csv::{Columns, CsvOptions};
-use tenure::event::{Decimals, Period, Timestamp, Transactions, Zone};
 use tenure::lifetime::{BgNbd, FitOptions, FitStatus, GammaGamma, forecast};
-use tenure::summary::{
-    Grain, Histories, PurchaseOptions, PurchaseSummary, Purchases, Refunds, TimeUnit,
-};
 
-const LOG: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/tests/data/lifetime/cdnow_sample_elog.csv"
-);
+#[path = "common/cdnow.rs"]
+mod cdnow;
 
-fn day(year: i16, month: i8, day: i8) -> Timestamp {
-    Timestamp::from_civil(year, month, day).unwrap()
-}
-
-fn purchases() -> Purchases {
-    let columns = Columns {
-        amount: Some("sales"),
-        ..Columns::new("cust", "date")
-    };
-    let options = CsvOptions::new(Decimals::TWO, Zone::UTC);
-    let log = Transactions::from_csv(File::open(LOG).unwrap(), &columns, &options)
-        .unwrap()
-        .facts;
-    let options = PurchaseOptions {
-        grain: Grain::Period(Period::Day),
-        zone: Zone::UTC,
-        refunds: Refunds::Net,
-    };
-    PurchaseSummary::collect(&log, &options)
-        .unwrap()
-        .into_purchases()
-        .unwrap()
-}
-
-fn calibration(purchases: &Purchases) -> Histories {
-    purchases
-        .histories(day(1997, 9, 30), TimeUnit::Week)
-        .unwrap()
-}
+use cdnow::{calibration, day, purchases};
 
 #[test]
 fn the_published_fits_are_found_from_the_log() {

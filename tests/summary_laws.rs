@@ -10,8 +10,8 @@ use tenure::event::{
     TransactionColumns, Transactions, Weekday, Zone,
 };
 use tenure::summary::{
-    ActivitySummary, Grain, ItemSummary, PurchaseOptions, PurchaseSummary, Refunds, RfmSummary,
-    TimeUnit, laws,
+    ActivitySummary, Grain, InteractionSummary, ItemSummary, PurchaseOptions, PurchaseSummary,
+    Refunds, RfmSummary, TimeUnit, laws,
 };
 
 const DAY_S: i64 = 86_400;
@@ -165,6 +165,28 @@ proptest! {
         seed: u64,
     ) {
         prop_assert_eq!(laws::check(&ItemSummary::new(), &rows, seed), Ok(()));
+    }
+
+    #[test]
+    fn interactions_keep_the_law(
+        rows in vec((0_u32..5, 0_u32..4, prop_oneof![Just(0.1_f32), Just(-0.0), 0_f32..10.0, Just(f32::MAX)]), 0..80),
+        seed: u64,
+    ) {
+        prop_assert_eq!(laws::check(&InteractionSummary::new(), &rows, seed), Ok(()));
+        let mut summary = InteractionSummary::new();
+        let mut sums = BTreeMap::<(u32, u32), f64>::new();
+        for &(customer, item, weight) in &rows {
+            summary.push(customer, item, weight).unwrap();
+            *sums.entry((customer, item)).or_default() += f64::from(weight);
+        }
+        let matrix = summary.matrix();
+        prop_assert_eq!(matrix.len(), sums.len());
+        for (&(customer, item), &sum) in &sums {
+            let (items, weights) = matrix.row(customer);
+            let found = f64::from(weights[items.binary_search(&item).unwrap()]);
+            prop_assert!((found - sum.min(f64::from(f32::MAX))).abs() <= 1e-6 * sum, "{} {}", found, sum);
+        }
+        prop_assert_eq!(matrix.transposed().transposed(), matrix);
     }
 
     #[test]

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tenure::Error;
+use tenure::event::Timestamp;
 use tenure::lifetime::{
     BgNbd, CustomerValue, Discount, FitOptions, FitReport, GammaGamma, Horizon, ParetoNbd,
     PurchaseModel,
 };
+use tenure::simulate::{Retailer, RetailerConfig};
 use tenure::summary::{Histories, HistoryColumns, TimeUnit};
 
 use super::Setting;
@@ -109,6 +111,71 @@ pub fn bg_nbd_value(setting: &Setting) -> Result<Measured, String> {
         value,
         |value| json!({"value": value.iter().sum::<f64>()}),
     )
+}
+
+/// Collapsing and fitting 10,000 to 10,000,000 customers, to see with what each grows; the job's time is the
+/// sum.
+pub fn bg_nbd_growth(setting: &Setting) -> Result<Measured, String> {
+    const SIZES: [u64; 7] = [
+        10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000,
+    ];
+    let mut parts = Vec::new();
+    let mut whole = Measured::default();
+    for customers in SIZES {
+        let histories = simulated(customers)?;
+        let n = histories.len();
+        let collapsed = best_of(
+            setting.repeat,
+            n,
+            || (),
+            |()| Ok(histories.distinct()),
+            |distinct| json!(distinct.len()),
+        )?;
+        let distinct = histories.distinct();
+        let fitted = best_of(
+            setting.repeat,
+            n,
+            || (),
+            |()| BgNbd::fit_distinct(&distinct, &FitOptions::default()),
+            |fit| json!(fit.report.log_likelihood),
+        )?;
+        parts.push(json!({
+            "n": n, "distinct": collapsed.check, "collapse_cpu_s": collapsed.cpu_s, "fit_cpu_s": fitted.cpu_s,
+            "ll": fitted.check,
+        }));
+        whole.wall_s += collapsed.wall_s + fitted.wall_s;
+        whole.cpu_s += collapsed.cpu_s + fitted.cpu_s;
+        whole.n += n;
+        whole.peak_rss_mb = fitted.peak_rss_mb;
+    }
+    whole.check = json!(parts);
+    Ok(whole)
+}
+
+/// Histories of customers like CDNOW's, observed for 39 weeks.
+fn simulated(customers: u64) -> Result<Histories, String> {
+    const OBSERVED_S: i64 = 273 * 86_400;
+    let shop = Retailer::new(RetailerConfig {
+        days: 273,
+        ..RetailerConfig::cdnow_like(customers, 1)
+    })
+    .map_err(|e| e.to_string())?;
+    let end = shop.config().start.saturating_add_s(OBSERVED_S);
+    let day = |time: Timestamp| time.unix_s().div_euclid(86_400);
+    let mut columns = HistoryColumns::default();
+    for customer in shop.customers() {
+        let first = day(customer.first());
+        let (mut repeats, mut last) = (0, first);
+        for purchase in customer.purchases() {
+            if day(purchase.time) > last {
+                (repeats, last) = (repeats + 1, day(purchase.time));
+            }
+        }
+        columns.frequency.push(repeats);
+        columns.recency.push((last - first) as f64 / 7.0);
+        columns.age.push((day(end) - first) as f64 / 7.0);
+    }
+    Histories::from_columns(TimeUnit::Week, columns).map_err(|e| e.to_string())
 }
 
 /// The parameters with which the rival answers.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tenure::Error;
 
 /// One job's figures.
+#[derive(Default)]
 pub struct Measured {
     pub wall_s: f64,
     /// User and system time of all threads.

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value as Json, json};
 use tenure::event::csv::{Columns, CsvOptions, OnError};
 use tenure::event::{Decimals, Period, Timestamp, Transactions};
-use tenure::lifetime::{FitReport, FitStatus};
 use tenure::report::RetentionReport;
 
 use super::analysis::{Analysis, Shop};
 use super::args::{Args, OwnFile};
+use super::fits::fit;
 use super::{page, progress};
 
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/lifetime");
@@ -260,37 +260,4 @@ fn outlook(analysis: &Analysis) -> Json {
         "expected_alive": outlook.alive.iter().sum::<f64>(),
         "value": value,
     })
-}
-
-fn fit(report: &FitReport) -> Json {
-    let parameters = report.parameters.iter().map(|p| {
-        (
-            p.name.to_string(),
-            json!({"value": p.value, "standard_error": p.standard_error}),
-        )
-    });
-    json!({
-        "parameters": parameters.collect::<serde_json::Map<_, _>>(),
-        "log_likelihood": report.log_likelihood,
-        "status": status(&report.status),
-        "customers": report.customers,
-        "distinct": report.distinct,
-        "iterations": report.iterations,
-    })
-}
-
-/// How a fit ended, in words.
-pub fn status(status: &FitStatus) -> String {
-    match status {
-        FitStatus::Interior => "maximum found".to_owned(),
-        FitStatus::Boundary { drift } => {
-            let names: Vec<_> = drift
-                .iter()
-                .map(|d| format!("{} → {:?}", d.parameter, d.limit))
-                .collect();
-            format!("no finite maximum: {}", names.join(", "))
-        }
-        FitStatus::Unfinished { slope } => format!("unfinished, slope {slope:.1e}"),
-        _ => "of a kind that this program does not know".to_owned(),
-    }
 }

@@ -15,9 +15,12 @@ mod analysis;
 mod args;
 mod calibration;
 mod files;
+#[path = "../shared/fits.rs"]
+mod fits;
 mod outlook;
 mod page;
 mod people;
+#[path = "../shared/progress.rs"]
 mod progress;
 mod terminal;
 

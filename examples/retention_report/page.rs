@@ -15,7 +15,7 @@ use tenure::summary::History;
 
 use super::analysis::Analysis;
 use super::calibration::{Calibration, LAST_CLASS};
-use super::files::status;
+use super::fits::status;
 use super::outlook::{Outlook, Value};
 
 const CUSTOMERS_TO_SAVE: usize = 20;

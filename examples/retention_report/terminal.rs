@@ -6,7 +6,7 @@ use tenure::lifetime::FitReport;
 
 use super::analysis::Analysis;
 use super::calibration::Calibration;
-use super::files::status;
+use super::fits::status;
 use super::outlook::Outlook;
 use super::page::{stage_counts, to_save};
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::RetentionCurve;
 use super::fit::{FitOptions, Fitted, Format, positive};
 use super::jet::Jet;
-use super::posterior::{self, Parameters, Posterior};
+use super::posterior::{self, Posterior, PosteriorOptions};
 use super::renewal::{self, Curve};
 use super::sbg;
 use crate::error::{ConfigError, Error};
@@ -130,29 +130,36 @@ impl Bdw {
 }
 
 impl Fitted<Bdw> {
-    /// Draws from the posterior of the parameters, given the contracts that the model was fitted
-    /// to; see [`interval`](super::interval).
+    /// Draws from the posterior of the parameters under a flat prior in their logarithms, around the
+    /// maximum, given the contracts that the model was fitted to; see
+    /// [`interval`](super::interval).
     ///
     /// # Errors
     /// [`Error::Config`] for 0 draws;
-    /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on
-    /// the boundary, which has no covariance.
+    /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
+    /// boundary, which has no covariance: see [`posterior_with`](Self::posterior_with).
     pub fn posterior(
         &self,
         renewals: &RenewalSummary,
         draws: u32,
         seed: u64,
     ) -> Result<Posterior<Bdw>, Error> {
-        posterior::draw(self, draws, seed, |model| model.log_likelihood_of(renewals))
+        self.posterior_with(renewals, &PosteriorOptions::around_maximum(draws, seed))
     }
-}
 
-impl Parameters for Bdw {
-    fn from_parameters(parameters: &[f64]) -> Option<Self> {
-        let &[alpha, beta, c] = parameters else {
-            return None;
-        };
-        Self::new(alpha, beta, c).ok()
+    /// Draws from the posterior of the parameters under a stated prior, given the contracts that the
+    /// model was fitted to; with a proper prior also where the fit ended on the boundary.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for options out of range;
+    /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
+    /// boundary when the prior is flat.
+    pub fn posterior_with(
+        &self,
+        renewals: &RenewalSummary,
+        options: &PosteriorOptions,
+    ) -> Result<Posterior<Bdw>, Error> {
+        posterior::draw(self, options, &renewal::Contracts::new(renewals))
     }
 }
 

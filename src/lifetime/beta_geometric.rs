@@ -27,7 +27,8 @@ pub use fit::Regularity;
 pub(super) use fit::{choose, maximise, of_gaps};
 pub(super) use likelihood::Likelihood;
 pub(super) use models::{
-    Saved, SavedRegular, beta_geometric_answers, beta_geometric_model, regular_beta_geometric_model,
+    Given, Saved, SavedRegular, beta_geometric_answers, beta_geometric_model,
+    regular_beta_geometric_model,
 };
 use stages::MOST_STAGES;
 

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use self::likelihood::Likelihood;
 use super::fit::{FitOptions, FitReport, Fitted, Format, Limit, Maximum, Problem, positive};
-use super::posterior::{self, Parameters, Posterior};
+use super::posterior::{self, Posterior, PosteriorOptions, Target};
 use super::renewal::Curve;
 use super::{RetentionCurve, Sbg};
 use crate::error::{ConfigError, DataError, Error, FitError};
 use crate::numeric::beta::ln_beta_ratio;
+use crate::numeric::optimise::Evaluation;
 use crate::summary::{Numbering, OccasionHistory, OccasionSummary};
 
 /// The BG/BB model of Fader, Hardie and Shang (2010), for purchases on set occasions: a yearly
@@ -327,29 +328,55 @@ impl Silence {
 }
 
 impl Fitted<BgBb> {
-    /// Draws from the posterior of the parameters, given the histories that the model was fitted
-    /// to; see [`interval`](super::interval).
+    /// Draws from the posterior of the parameters under a flat prior in their logarithms, around the
+    /// maximum, given the histories that the model was fitted to; see
+    /// [`interval`](super::interval).
     ///
     /// # Errors
-    /// [`Error::Config`] for 0 draws; [`FitError::NotIdentified`] for a fit that ended on the
-    /// boundary, which has no covariance.
+    /// [`Error::Config`] for 0 draws;
+    /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
+    /// boundary, which has no covariance: see [`posterior_with`](Self::posterior_with).
     pub fn posterior(
         &self,
         histories: &OccasionSummary,
         draws: u32,
         seed: u64,
     ) -> Result<Posterior<BgBb>, Error> {
-        let data = Likelihood::new(histories);
-        posterior::draw(self, draws, seed, |model| data.value(model))
+        self.posterior_with(histories, &PosteriorOptions::around_maximum(draws, seed))
+    }
+
+    /// Draws from the posterior of the parameters under a stated prior, given the histories that the
+    /// model was fitted to; with a proper prior also where the fit ended on the boundary.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for options out of range;
+    /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
+    /// boundary when the prior is flat.
+    pub fn posterior_with(
+        &self,
+        histories: &OccasionSummary,
+        options: &PosteriorOptions,
+    ) -> Result<Posterior<BgBb>, Error> {
+        posterior::draw(self, options, &Likelihood::new(histories))
     }
 }
 
-impl Parameters for BgBb {
-    fn from_parameters(parameters: &[f64]) -> Option<Self> {
+impl Target for Likelihood {
+    type Model = BgBb;
+
+    fn model(&self, parameters: &[f64]) -> Option<BgBb> {
         let &[alpha, beta, gamma, delta] = parameters else {
             return None;
         };
-        Self::new(alpha, beta, gamma, delta).ok()
+        BgBb::new(alpha, beta, gamma, delta).ok()
+    }
+
+    fn evaluate(&self, model: &BgBb) -> Evaluation {
+        self.evaluate(model)
+    }
+
+    fn units(&self) -> Vec<f64> {
+        vec![1.0; NAMES.len()]
     }
 }
 

@@ -32,7 +32,7 @@ use crate::summary::Covariates;
 /// | model | buying | leaving |
 /// |---|---|---|
 /// | [`Nbd`](super::Nbd) | α_i = α exp(−γ·z) | |
-/// | [`ParetoNbd`](super::ParetoNbd) | α_i = α exp(−γ·z) | β_i = β exp(−γ·z) |
+/// | [`ParetoNbd`](super::ParetoNbd), [`GompertzGammaNbd`](super::GompertzGammaNbd) | α_i = α exp(−γ·z) | β_i = β exp(−γ·z) |
 /// | [`BgNbd`](super::BgNbd), [`MbgNbd`](super::MbgNbd), [`BgCnbd`](super::BgCnbd), [`MbgCnbd`](super::MbgCnbd) | α_i = α exp(−γ·z) | a_i = a exp(γ·z), b_i = b exp(γ·z) |
 ///
 /// So the mean rate of buying, r / α, and that of leaving, s / β, are multiplied by exp(γ) for each

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SpendModel;
 use super::fit::{FitOptions, FitReport, Fitted, Format, Problem, positive};
-use super::posterior::{self, Parameters, Posterior};
+use super::posterior::{self, Posterior, PosteriorOptions, Target};
 use crate::error::{ConfigError, Error, FitError};
 use crate::numeric::gamma::{digamma_diff, ln_gamma, ln_gamma_ratio, trigamma, trigamma_diff};
 use crate::numeric::optimise::Evaluation;
@@ -18,7 +18,7 @@ use crate::summary::{Histories, History, Numbering};
 ///
 /// A customer's purchases vary around the customer's own mean as z ~ Gamma(`p`, rate ν), and the
 /// customers' means vary as ν ~ Gamma(`q`, rate `v`). It takes spend to be independent of how often the
-/// customer buys; check that before you rely on it.
+/// customer buys; check that with [`SpendIndependence`](super::SpendIndependence) before you rely on it.
 ///
 /// * the mean over all customers is p v / (q − 1), infinite for q ≤ 1;
 /// * a customer's expected spend lies between that and the customer's own mean so far, the
@@ -136,29 +136,55 @@ impl GammaGamma {
 }
 
 impl Fitted<GammaGamma> {
-    /// Draws from the posterior of the parameters, given the histories that the model was fitted
-    /// to; see [`interval`](super::interval). Each draw costs two passes over the customers.
+    /// Draws from the posterior of the parameters under a flat prior in their logarithms, around the
+    /// maximum, given the histories that the model was fitted to; see
+    /// [`interval`](super::interval).
     ///
     /// # Errors
-    /// [`Error::Config`] for 0 draws; [`FitError::NotIdentified`] for a fit that ended on the
-    /// boundary, which has no covariance.
+    /// [`Error::Config`] for 0 draws;
+    /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
+    /// boundary, which has no covariance: see [`posterior_with`](Self::posterior_with).
     pub fn posterior(
         &self,
         histories: &Histories,
         draws: u32,
         seed: u64,
     ) -> Result<Posterior<GammaGamma>, Error> {
-        let data = Likelihood::new(histories);
-        posterior::draw(self, draws, seed, |model| data.evaluate(model).value)
+        self.posterior_with(histories, &PosteriorOptions::around_maximum(draws, seed))
+    }
+
+    /// Draws from the posterior of the parameters under a stated prior, given the histories that the
+    /// model was fitted to; with a proper prior also where the fit ended on the boundary.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for options out of range;
+    /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
+    /// boundary when the prior is flat.
+    pub fn posterior_with(
+        &self,
+        histories: &Histories,
+        options: &PosteriorOptions,
+    ) -> Result<Posterior<GammaGamma>, Error> {
+        posterior::draw(self, options, &Likelihood::new(histories))
     }
 }
 
-impl Parameters for GammaGamma {
-    fn from_parameters(parameters: &[f64]) -> Option<Self> {
+impl Target for Likelihood {
+    type Model = GammaGamma;
+
+    fn model(&self, parameters: &[f64]) -> Option<GammaGamma> {
         let &[p, q, v] = parameters else {
             return None;
         };
-        Self::new(p, q, v).ok()
+        GammaGamma::new(p, q, v).ok()
+    }
+
+    fn evaluate(&self, model: &GammaGamma) -> Evaluation {
+        self.evaluate(model)
+    }
+
+    fn units(&self) -> Vec<f64> {
+        vec![1.0, 1.0, self.mean_spend()]
     }
 }
 

@@ -1,13 +1,14 @@
 //! Geometric: contracts of customers who are all alike.
 
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
 use super::RetentionCurve;
 use super::fit::{FitStatus, Fitted, Format, Limit, Maximum};
-use super::posterior::{self, Parameters, Posterior};
+use super::posterior::{self, Posterior, PosteriorOptions, Target};
 use super::renewal;
 use crate::error::{ConfigError, Error, FitError};
+use crate::numeric::optimise::Evaluation;
 use crate::summary::RenewalSummary;
 
 /// The geometric model: at every renewal every customer leaves with the same probability.
@@ -87,34 +88,84 @@ impl Geometric {
     /// The log-likelihood of all contracts.
     pub fn log_likelihood_of(&self, renewals: &RenewalSummary) -> f64 {
         let (all, left) = renewal::decisions(renewals);
+        self.log_likelihood(all, left)
+    }
+
+    fn log_likelihood(&self, all: f64, left: f64) -> f64 {
         let times = |count: f64, ln: f64| if count == 0.0 { 0.0 } else { count * ln };
         times(left, self.theta.ln()) + times(all - left, (-self.theta).ln_1p())
     }
 }
 
 impl Fitted<Geometric> {
-    /// Draws from the posterior of the parameter, given the contracts that the model was fitted to;
-    /// see [`interval`](super::interval).
+    /// Draws from the posterior of the parameters under a flat prior in their logarithms, around the
+    /// maximum, given the contracts that the model was fitted to; see
+    /// [`interval`](super::interval).
     ///
     /// # Errors
-    /// [`Error::Config`] for 0 draws; [`FitError::NotIdentified`] for a fit that ended on the
-    /// boundary, which has no standard error.
+    /// [`Error::Config`] for 0 draws;
+    /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
+    /// boundary, which has no covariance: see [`posterior_with`](Self::posterior_with).
     pub fn posterior(
         &self,
         renewals: &RenewalSummary,
         draws: u32,
         seed: u64,
     ) -> Result<Posterior<Geometric>, Error> {
-        posterior::draw(self, draws, seed, |model| model.log_likelihood_of(renewals))
+        self.posterior_with(renewals, &PosteriorOptions::around_maximum(draws, seed))
+    }
+
+    /// Draws from the posterior of the parameters under a stated prior, given the contracts that the
+    /// model was fitted to; with a proper prior also where the fit ended on the boundary.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for options out of range;
+    /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
+    /// boundary when the prior is flat.
+    pub fn posterior_with(
+        &self,
+        renewals: &RenewalSummary,
+        options: &PosteriorOptions,
+    ) -> Result<Posterior<Geometric>, Error> {
+        posterior::draw(self, options, &Decisions::new(renewals))
     }
 }
 
-impl Parameters for Geometric {
-    fn from_parameters(parameters: &[f64]) -> Option<Self> {
+/// How many decided, and how many of them against a renewal.
+struct Decisions {
+    all: f64,
+    left: f64,
+}
+
+impl Decisions {
+    fn new(renewals: &RenewalSummary) -> Self {
+        let (all, left) = renewal::decisions(renewals);
+        Self { all, left }
+    }
+}
+
+impl Target for Decisions {
+    type Model = Geometric;
+
+    fn model(&self, parameters: &[f64]) -> Option<Geometric> {
         let &[theta] = parameters else {
             return None;
         };
-        Self::new(theta).ok()
+        Geometric::new(theta).ok()
+    }
+
+    fn evaluate(&self, model: &Geometric) -> Evaluation {
+        let odds = model.theta / (1.0 - model.theta);
+        let stayed = self.all - self.left;
+        Evaluation {
+            value: model.log_likelihood(self.all, self.left),
+            gradient: DVector::from_element(1, self.left - stayed * odds),
+            hessian: DMatrix::from_element(1, 1, -stayed * odds * (1.0 + odds)),
+        }
+    }
+
+    fn units(&self) -> Vec<f64> {
+        vec![1.0]
     }
 }
 

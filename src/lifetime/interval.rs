@@ -26,27 +26,49 @@
 //! # What an interval means
 //!
 //! An interval of level 0.9 holds the answer (an *expected* value, a probability) with
-//! probability 0.9, given the data, the model's form, and a prior that is flat in the logarithms of
-//! the parameters. It tells of uncertain parameters only. It is no prediction of what one
-//! customer will do: with a million customers the expected purchases of each are known almost
-//! exactly, while the purchases themselves stay as random as ever. And it does not know whether
-//! the model is the right one.
+//! probability 0.9, given the data, the model's form, and the [`Prior`]. It tells of uncertain
+//! parameters only. It is no prediction of what one customer will do: with a million customers the
+//! expected purchases of each are known almost exactly, while the purchases themselves stay as random
+//! as ever. And it does not know whether the model is the right one.
+//!
+//! The intervals of customers do not add up to that of their total, because the parameters err for all
+//! of them at once but not in the same way: ask for [`Posterior::total`] or [`ValueIntervals::total`].
+//!
+//! # Which prior
+//!
+//! | draws of | prior | refused |
+//! |---|---|---|
+//! | `posterior(data, draws, seed)` | flat in the logarithms of the parameters, [`Prior::Flat`]: density ∝ Π 1/θ | without a maximum in the interior |
+//! | `posterior_with(data, &options)` | the one in the options; of [`PosteriorOptions::new`] log-normal with a spread of 3 | never, when it is proper |
+//!
+//! With thousands of customers the two hardly differ. With few, or where nothing fits best
+//! ([`FitStatus::Boundary`](super::FitStatus::Boundary)), the flat prior leaves no proper posterior: a
+//! likelihood that levels off as parameters run to infinity has infinite mass there. Then the
+//! log-normal prior decides how far they run, and the answers should be read with that in mind. A
+//! penalty of the fit is not part of the posterior.
 //!
 //! # How it is made
 //!
-//! Parameter sets are proposed around the maximum of the likelihood, by a multivariate t
-//! distribution (8 degrees of freedom, so that the tails are covered) in the logarithms of the
-//! parameters, scaled by the inverse of the observed information: the Laplace approximation. Each
-//! is weighted by the exact likelihood over the proposal's density, and as many as were asked for
-//! are drawn by systematic resampling (Rubin 1988; Gelman et al., *Bayesian Data Analysis*, third
-//! edition, section 10.4). [`Posterior::effective_sample_size`] tells how well the proposals fitted.
+//! Parameter sets are proposed around the maximum (of the likelihood, or with a proper prior of the
+//! posterior) by a multivariate t distribution (8 degrees of freedom, so that the tails are covered)
+//! in the logarithms of the parameters, scaled by the inverse of the observed information: the Laplace
+//! approximation. Each is weighted by the exact posterior over the proposal's density, the largest
+//! weights are smoothed by a generalised Pareto distribution (Vehtari, Simpson, Gelman, Yao and Gabry 2024),
+//! and as many as were asked for are drawn by systematic resampling (Rubin 1988; Gelman et al.,
+//! *Bayesian Data Analysis*, third edition, section 10.4).
+//!
+//! The shape k̂ of that Pareto distribution and the effective sample size tell how well the proposals
+//! fitted: see [`Diagnosis`]. Where they did not, `posterior_with` lets several chains of the No-U-Turn
+//! sampler (Hoffman and Gelman 2014) walk the posterior by its gradient, and reports split-R̂ and the
+//! effective sample size of these. [`Diagnosis::is_reliable`] has the thresholds; look at it before
+//! trusting the ends of an interval.
 //!
 //! # What it costs
 //!
-//! Two evaluations of the likelihood for each draw, then one answer for each draw and distinct
-//! history. The draws depend on the seed alone.
+//! Two evaluations of the likelihood for each draw, some ten where chains walk; then one answer for
+//! each draw and distinct history. The draws depend on the seed alone, not on the number of threads.
 
-pub use super::posterior::Posterior;
+pub use super::posterior::{Chains, Diagnosis, Posterior, PosteriorOptions, Prior, Sampler};
 
 use super::{Discount, Horizon, PurchaseModel, SpendModel};
 use crate::error::{ConfigError, DataError, Error};
@@ -76,6 +98,49 @@ impl<M> Posterior<M> {
         let tail = tail(level)?;
         let mut answers: Vec<f64> = self.draws().iter().map(answer).collect();
         Ok(Interval::of(&mut answers, tail))
+    }
+
+    /// The interval of an answer summed over all rows of the histories: of a portfolio, or of the part
+    /// of it that the histories hold.
+    ///
+    /// `answer` is as in [`intervals`](Self::intervals).
+    ///
+    /// ```
+    /// use tenure::lifetime::{BgNbd, FitOptions, PurchaseModel};
+    /// # use tenure::summary::{Histories, HistoryColumns, TimeUnit};
+    /// # let histories = Histories::from_columns(TimeUnit::Week, HistoryColumns {
+    /// #     frequency: [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 6, 11].repeat(20),
+    /// #     recency: [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 9.0, 20.0, 33.0, 18.0, 10.0, 35.0, 32.0, 37.0].repeat(20),
+    /// #     age: vec![38.0; 300],
+    /// #     ..HistoryColumns::default()
+    /// # })?;
+    /// let fitted = BgNbd::fit(&histories, &FitOptions::default())?;
+    /// let posterior = fitted.posterior(&histories.distinct(), 200, 1)?;
+    /// let purchases = posterior.total(&histories, 0.9, |model, histories, out| {
+    ///     model.expected_purchases_batch(histories, 39.0, out)
+    /// })?;
+    /// assert!(purchases.lower > 100.0 && purchases.lower < purchases.upper);
+    /// # Ok::<(), tenure::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`intervals`](Self::intervals).
+    pub fn total(
+        &self,
+        histories: &Histories,
+        level: f64,
+        answer: impl Fn(&M, &Histories, &mut [f64]) -> Result<(), DataError>,
+    ) -> Result<Interval, Error> {
+        let tail = tail(level)?;
+        let distinct = histories.distinct();
+        let mut totals = vec![0.0; self.draws().len()];
+        for_each_distinct(&distinct, self.draws(), answer, |number, answers| {
+            let customers = distinct.count().get(number).copied().map_or(0.0, f64::from);
+            for (total, answer) in totals.iter_mut().zip(answers) {
+                *total += customers * *answer;
+            }
+        })?;
+        Ok(Interval::of(&mut totals, tail))
     }
 
     /// The interval of an answer for each row of the histories.
@@ -157,49 +222,82 @@ impl<P: PurchaseModel, S: SpendModel> ValueIntervals<'_, P, S> {
     /// mean spend is infinite under some draw.
     pub fn over(&self, histories: &Histories) -> Result<Vec<Interval>, Error> {
         let tail = tail(self.level)?;
+        let mut intervals = vec![Interval::NOTHING; histories.len()];
+        self.for_each_value(histories, |rows, values| {
+            let interval = Interval::of(values, tail);
+            for &row in rows {
+                if let Some(place) = intervals.get_mut(row as usize) {
+                    *place = interval;
+                }
+            }
+        })?;
+        Ok(intervals)
+    }
+
+    /// The interval of the value of all rows together: of a portfolio, or of the part of it that the
+    /// histories hold.
+    ///
+    /// # Errors
+    /// As [`over`](Self::over).
+    pub fn total(&self, histories: &Histories) -> Result<Interval, Error> {
+        let tail = tail(self.level)?;
+        let mut totals = vec![0.0; self.pairs()];
+        self.for_each_value(histories, |rows, values| {
+            let customers = rows.len() as f64;
+            for (total, value) in totals.iter_mut().zip(values) {
+                *total += customers * *value;
+            }
+        })?;
+        Ok(Interval::of(&mut totals, tail))
+    }
+
+    fn pairs(&self) -> usize {
+        self.purchases.draws().len().max(self.spend.draws().len())
+    }
+
+    /// Hands over rows whose history and spend are the same, with their values under all pairs of
+    /// draws, in order.
+    fn for_each_value(
+        &self,
+        histories: &Histories,
+        mut with: impl FnMut(&[u32], &mut [f64]),
+    ) -> Result<(), Error> {
         let schedule = self.horizon.schedule(histories.unit(), self.discount)?;
         super::value::check_margin(self.margin)?;
         let distinct = histories.distinct();
         let rows = RowsByDistinct::new(&distinct);
-        let pairs = self.purchases.draws().len().max(self.spend.draws().len());
-        let mut values = Vec::with_capacity(pairs);
-        let mut intervals = vec![Interval::NOTHING; histories.len()];
+        let mut values = Vec::with_capacity(self.pairs());
         let mut infinite = false;
+        let history = |row: &u32| histories.get(*row as usize);
+        let spend = |row: &u32| history(row).map(|history| history.mean_spend.to_bits());
         for_each_distinct(
             &distinct,
             self.purchases.draws(),
             |model, part, out| model.scheduled_purchases_batch(part, &schedule, out),
             |number, purchases| {
-                let mut last: Option<(f64, Interval)> = None;
-                for &row in rows.of(number) {
-                    let Some(history) = histories.get(row as usize) else {
+                // Without a repeat purchase all rows of one history have the same spend.
+                for same in rows
+                    .of(number)
+                    .chunk_by(|left, right| spend(left) == spend(right))
+                {
+                    let Some(history) = same.first().and_then(history) else {
                         continue;
                     };
-                    let interval = match last {
-                        // Without a repeat purchase all rows of one history have the same spend.
-                        Some((spend, known)) if spend == history.mean_spend => known,
-                        _ => {
-                            let spends = self.spend.draws().iter().cycle();
-                            let paired = purchases.iter().cycle().zip(spends).take(pairs);
-                            values.clear();
-                            values.extend(paired.map(|(purchases, model)| {
-                                self.margin * purchases * model.expected_spend(&history)
-                            }));
-                            infinite |= values.iter().any(|value| !value.is_finite());
-                            Interval::of(&mut values, tail)
-                        }
-                    };
-                    last = Some((history.mean_spend, interval));
-                    if let Some(place) = intervals.get_mut(row as usize) {
-                        *place = interval;
-                    }
+                    let spends = self.spend.draws().iter().cycle();
+                    let paired = purchases.iter().cycle().zip(spends).take(self.pairs());
+                    values.clear();
+                    values.extend(paired.map(|(purchases, model)| {
+                        self.margin * purchases * model.expected_spend(&history)
+                    }));
+                    infinite |= values.iter().any(|value| !value.is_finite());
+                    with(same, &mut values);
                 }
             },
         )?;
         if infinite {
             return Err(super::value::infinite_spend().into());
         }
-        Ok(intervals)
+        Ok(())
     }
 }
 

@@ -32,18 +32,23 @@
 //! |---|---|
 //! | who is alive, how many purchases will follow | [`BgNbd`] |
 //! | the same, where customers may leave without a repeat purchase | [`ParetoNbd`] |
+//! | the same, where the risk of leaving grows with time | [`GompertzGammaNbd`] |
 //! | the same, where many customers never come back | [`MbgNbd`] |
 //! | the same, where customers buy regularly, as of groceries | [`MbgCnbd`], or [`BgCnbd`] |
 //! | the same as if nobody left: a baseline | [`Nbd`] |
 //! | what will a purchase be worth | [`GammaGamma`] |
+//! | the same, where amounts vary by factors, or Gamma-Gamma has no finite mean | [`LognormalSpend`] |
+//! | whether spend depends on how often customers buy, which both rule out | [`SpendIndependence`] |
 //! | the two together, discounted | [`CustomerValue`] |
 //! | how many purchases will a cohort make, week by week | [`forecast`] |
 //! | how sure is that | [`interval`] |
 //! | any of these (and [`Sbg`]), where the channel, the age or another trait of the customers plays a part | [`WithCovariates`] |
+//! | which of these models predicts my customers best | [`compare`] |
 //! | purchases on set occasions (a yearly appeal, a monthly box) | [`BgBb`] |
 //! | contracts: who will still be there, for how long | [`Sbg`] |
 //! | contracts whose retention first falls, or a better fit of the first renewals | [`Bdw`] |
 //! | contracts: the baseline that the two must beat | [`Geometric`] |
+//! | contracts: what the renewals of a paid membership are worth | [`Membership`] |
 //! | a model of your own | implement [`PurchaseModel`], [`SpendModel`] or [`RetentionCurve`], test it with [`laws`] |
 //!
 //! # What they assume
@@ -72,30 +77,38 @@
 //! Interactive Marketing* 21(1); Fader, Hardie and Shang (2010), Customer-Base Analysis in a
 //! Discrete-Time Noncontractual Setting, *Marketing Science* 29(6); Reutterer, Platzer and Schröder
 //! (2020), Leveraging Purchase Regularity for Predicting Customer Behavior the Easy Way, *International
-//! Journal of Research in Marketing* 38(1).
+//! Journal of Research in Marketing* 38(1); Bemmaor and Glady (2012), Modeling Purchasing Behavior with
+//! Sudden "Death", *Management Science* 58(5).
 
 mod bdw;
 mod beta_geometric;
 mod bg_bb;
 mod bg_cnbd;
 mod bg_nbd;
+pub mod compare;
 mod covariates;
+mod family;
 mod fit;
 pub mod forecast;
 mod gamma_gamma;
 mod geometric;
+mod gompertz_nbd;
 mod inference;
 pub mod interval;
 mod jet;
 pub mod laws;
+mod lognormal_spend;
 mod mbg_cnbd;
 mod mbg_nbd;
+mod membership;
 mod nbd;
 mod pareto_nbd;
 mod posterior;
+mod random_lifetime;
 mod rates;
 mod renewal;
 mod sbg;
+mod spend_independence;
 mod value;
 
 pub use bdw::Bdw;
@@ -106,15 +119,20 @@ pub use bg_nbd::BgNbd;
 pub use covariates::{
     Bound, Coefficient, ContractCovariateOptions, CovariateOptions, WithCovariates,
 };
+pub use family::Family;
 pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit, Support};
 pub use gamma_gamma::GammaGamma;
 pub use geometric::Geometric;
+pub use gompertz_nbd::GompertzGammaNbd;
 pub use inference::LikelihoodRatio;
+pub use lognormal_spend::LognormalSpend;
 pub use mbg_cnbd::MbgCnbd;
 pub use mbg_nbd::MbgNbd;
+pub use membership::{CohortValue, MemberStage, Membership, MembershipTerms, Span};
 pub use nbd::Nbd;
 pub use pareto_nbd::ParetoNbd;
 pub use sbg::Sbg;
+pub use spend_independence::{Correlation, Dependence, SpendIndependence};
 pub use value::{CustomerValue, Discount, Horizon, Schedule, UnitSpend};
 
 use crate::error::DataError;
@@ -268,7 +286,7 @@ pub trait SpendModel: Send + Sync {
 ///
 /// A paid membership with a fee and a cost of its benefits for each period is worth
 /// (fee − cost) × [`discounted_residual_lifetime`](Self::discounted_residual_lifetime) just before
-/// a renewal falls due.
+/// a renewal falls due; [`Membership`] values it at any time and over any span.
 ///
 /// ```
 /// use tenure::lifetime::{RetentionCurve, laws};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::covariates::{Base, PurchaseBase, Side};
 use super::fit::{FitOptions, FitReport, Fitted, Format, Problem, positive};
-use super::posterior::{self, Parameters, Posterior};
+use super::posterior::{self, Posterior, PosteriorOptions, Target};
 use super::rates::{Counts, ln_coefficients, no_purchases};
 use super::{PurchaseDistribution, PurchaseModel};
 use crate::error::{ConfigError, Error, FitError};
@@ -214,30 +214,56 @@ impl Likelihood {
 }
 
 impl Fitted<Nbd> {
-    /// Draws from the posterior of the parameters, given the histories that the model was fitted
-    /// to; see [`interval`](super::interval).
+    /// Draws from the posterior of the parameters under a flat prior in their logarithms, around the
+    /// maximum, given the histories that the model was fitted to; see
+    /// [`interval`](super::interval).
     ///
     /// # Errors
     /// [`Error::Config`] for 0 draws;
     /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
-    /// boundary, which has no covariance, and for histories without any time.
+    /// boundary, which has no covariance: see [`posterior_with`](Self::posterior_with).
     pub fn posterior(
         &self,
         histories: &DistinctHistories,
         draws: u32,
         seed: u64,
     ) -> Result<Posterior<Nbd>, Error> {
+        self.posterior_with(histories, &PosteriorOptions::around_maximum(draws, seed))
+    }
+
+    /// Draws from the posterior of the parameters under a stated prior, given the histories that the
+    /// model was fitted to; with a proper prior also where the fit ended on the boundary.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for options out of range;
+    /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
+    /// boundary when the prior is flat.
+    pub fn posterior_with(
+        &self,
+        histories: &DistinctHistories,
+        options: &PosteriorOptions,
+    ) -> Result<Posterior<Nbd>, Error> {
         let data = Likelihood::new(histories, Counts::new(histories)?)?;
-        posterior::draw(self, draws, seed, |model| data.evaluate(model).value)
+        posterior::draw(self, options, &data)
     }
 }
 
-impl Parameters for Nbd {
-    fn from_parameters(parameters: &[f64]) -> Option<Self> {
+impl Target for Likelihood {
+    type Model = Nbd;
+
+    fn model(&self, parameters: &[f64]) -> Option<Nbd> {
         let &[r, alpha] = parameters else {
             return None;
         };
-        Self::new(r, alpha).ok()
+        Nbd::new(r, alpha).ok()
+    }
+
+    fn evaluate(&self, model: &Nbd) -> Evaluation {
+        self.evaluate(model)
+    }
+
+    fn units(&self) -> Vec<f64> {
+        vec![1.0, self.counts.mean_age()]
     }
 }
 
@@ -306,7 +332,7 @@ impl PurchaseBase for Nbd {
         Likelihood::new(histories, Counts::of_any(histories))
     }
 
-    fn ln_likelihood(&self, history: &History) -> f64 {
+    fn ln_likelihood_of_one(&self, history: &History) -> f64 {
         self.log_likelihood(history)
     }
 }

@@ -5,18 +5,17 @@ mod likelihood;
 
 use serde::{Deserialize, Serialize};
 
-use self::likelihood::Likelihood;
 use super::covariates::{Base, PurchaseBase, Side};
 use super::fit::{FitOptions, FitReport, Fitted, Format, Problem, positive};
-use super::posterior::{self, Parameters, Posterior};
+use super::posterior::{self, Posterior, PosteriorOptions, Target};
+use super::random_lifetime::{Likelihood, RandomLifetime};
 use super::rates::{Counts, no_purchases};
-use super::{PurchaseModel, Schedule, check_places};
+use super::{PurchaseModel, Schedule};
 use crate::error::{ConfigError, DataError, Error};
-use crate::numeric::gamma::ln_gamma_ratio;
 use crate::numeric::optimise::Evaluation;
 use crate::numeric::pareto_race::{Lomax, race};
 use crate::numeric::quadrature::half_line;
-use crate::summary::{DistinctHistories, Histories, History, Numbering};
+use crate::summary::{DistinctHistories, Histories, History};
 
 /// The Pareto/NBD model of Schmittlein, Morrison and Colombo (1987): the reference of the field.
 ///
@@ -122,7 +121,10 @@ impl ParetoNbd {
         let data = Likelihood::new(histories, counts);
         let maximum = if data.counts().nobody_repeats() {
             let parameters = [1e-9, age, 1.0, age];
-            no_purchases(parameters, data.value(&Self::from_valid(parameters)))
+            no_purchases(
+                parameters,
+                Self::from_valid(parameters).evaluate(&data).value,
+            )
         } else {
             let (r, alpha) = data.counts().start();
             let problem = Problem {
@@ -135,7 +137,7 @@ impl ParetoNbd {
                     [4.0 * r, 4.0 * alpha, 0.1, 0.1 * age],
                 ],
             };
-            problem.maximise(options, |at| data.evaluate(&Self::from_valid(*at)))?
+            problem.maximise(options, |at| Self::from_valid(*at).evaluate(&data))?
         };
         let (customers, distinct) = (data.counts().customers, data.counts().distinct);
         Ok(Fitted {
@@ -147,16 +149,7 @@ impl ParetoNbd {
     /// The log-likelihood of one customer's history (Fader and Hardie 2005, equation 13, as the sum
     /// of its two positive terms).
     pub fn log_likelihood(&self, history: &History) -> f64 {
-        let x = f64::from(history.frequency);
-        let (left_first, _) = self.left_or_bought_first(history.frequency, history.recency);
-        let (_, bought_first) = self.left_or_bought_first(history.frequency, history.age);
-        let until = history.recency;
-        let silent = left_first + self.silence(history).exp() * bought_first;
-        ln_gamma_ratio(self.r, x)
-            - self.r * (until / self.alpha).ln_1p()
-            - x * (self.alpha + until).ln()
-            - self.s * (until / self.beta).ln_1p()
-            + silent.max(f64::MIN_POSITIVE).ln()
+        self.ln_likelihood(history)
     }
 
     /// The log-likelihood of all customers: the sum of [`log_likelihood`](Self::log_likelihood)
@@ -174,57 +167,42 @@ impl ParetoNbd {
         self.probability_alive(history) * stays.exp()
     }
 
-    /// For a customer alive at `t` after `frequency` purchases: the probabilities that leaving, or a
-    /// purchase, comes first, E\[μ / (λ + μ)\] and E\[λ / (λ + μ)\].
-    fn left_or_bought_first(&self, frequency: u32, t: f64) -> (f64, f64) {
+    /// The race between leaving and the next purchase, for a customer alive at `t` after `frequency`
+    /// purchases.
+    fn race(&self, frequency: u32, t: f64) -> (f64, f64) {
         let leaves = Lomax {
             shape: self.s,
             scale: self.beta + t,
         };
-        let buys = Lomax {
-            shape: self.r + f64::from(frequency),
-            scale: self.alpha + t,
-        };
-        race(leaves, buys)
+        race(leaves, self.next_purchase(frequency, t))
     }
 
-    /// ln of the probability to have stayed and not bought between t_x and T, for a customer alive at
-    /// t_x: −(r + x) ln((α + T) / (α + t_x)) − s ln((β + T) / (β + t_x)).
-    fn silence(&self, history: &History) -> f64 {
-        let since = history.age - history.recency;
-        let not_bought = (since / (self.alpha + history.recency)).ln_1p();
-        let stayed = (since / (self.beta + history.recency)).ln_1p();
-        -(self.r + f64::from(history.frequency)) * not_bought - self.s * stayed
+    fn from_valid([r, alpha, s, beta]: [f64; 4]) -> Self {
+        Self { r, alpha, s, beta }
+    }
+}
+
+impl RandomLifetime for ParetoNbd {
+    fn purchase_rates(&self) -> (f64, f64) {
+        (self.r, self.alpha)
     }
 
-    /// P(alive), given what is known of the moments t_x and T: a silence is made up of having left in
-    /// it, and of having stayed and not bought, after which leaving or a purchase comes first.
-    fn alive(&self, history: &History, last: &Moment, end: &Moment) -> f64 {
-        // The difference of two small exponents has the digits of the difference of the times.
-        let silence = if end.exponent < SMALL_EXPONENT {
-            last.exponent - end.exponent
-        } else {
-            self.silence(history)
-        };
-        let stayed = silence.exp();
-        let silent = last.left_first + stayed * end.bought_first;
-        (stayed / silent.max(f64::MIN_POSITIVE)).min(1.0)
+    fn leaving(&self, from: f64, time: f64) -> f64 {
+        self.s * (time / (self.beta + from)).ln_1p()
     }
 
-    fn moment(&self, frequency: u32, t: f64) -> Moment {
-        let (left_first, bought_first) = self.left_or_bought_first(frequency, t);
-        let bought = (self.r + f64::from(frequency)) * (t / self.alpha).ln_1p();
-        Moment {
-            exponent: bought + self.s * (t / self.beta).ln_1p(),
-            left_first,
-            bought_first,
-        }
+    /// E\[μ / (λ + μ)\].
+    fn left_first(&self, frequency: u32, t: f64) -> f64 {
+        self.race(frequency, t).0
     }
 
-    /// Expected purchases of a customer known to be alive at T: rate (r + x) / (α + T) times the
-    /// expected time to stay, ∫ ((β + T) / (β + T + t))^s dt over the horizon.
-    fn expected_if_alive(&self, frequency: u32, age: f64, horizon: f64) -> f64 {
-        let rate = (self.r + f64::from(frequency)) / (self.alpha + age);
+    /// E\[λ / (λ + μ)\].
+    fn bought_first(&self, frequency: u32, t: f64) -> f64 {
+        self.race(frequency, t).1
+    }
+
+    /// ∫ ((β + T) / (β + T + t))^s dt over the horizon.
+    fn expected_stay(&self, age: f64, horizon: f64) -> f64 {
         let unit = self.beta + age;
         // NaN is no time either: max() prefers the number.
         let logs = (horizon.max(0.0) / unit).min(f64::MAX).ln_1p();
@@ -235,101 +213,42 @@ impl ParetoNbd {
         } else {
             growth.exp_m1() / growth
         };
-        (rate * (unit * (logs * stretch))).min(f64::MAX)
-    }
-
-    fn scheduled_if_alive(&self, frequency: u32, age: f64, schedule: &Schedule) -> f64 {
-        schedule.iter().fold(0.0, |sum, (horizon, weight)| {
-            sum + weight * self.expected_if_alive(frequency, age, horizon)
-        })
-    }
-
-    /// `if_alive` of each row's (x, T) times the row's P(alive); what depends on (x, T) or (x, t_x)
-    /// only is computed once for each.
-    fn times_alive(
-        &self,
-        histories: &Histories,
-        out: &mut [f64],
-        if_alive: impl Fn(u32, f64) -> f64,
-    ) -> Result<(), DataError> {
-        check_places(histories, out)?;
-        // Customers without a repeat purchase, often the most, share the moment of the first.
-        let first = self.moment(0, 0.0);
-        let mut at_last = Known::new();
-        let mut at_end = Known::new();
-        for (place, history) in out.iter_mut().zip(histories.iter()) {
-            let (x, recency, age) = (history.frequency, history.recency, history.age);
-            let last = match x {
-                0 => first,
-                _ => at_last.get(x, recency, || self.moment(x, recency)),
-            };
-            let (end, expected) = at_end.get(x, age, || (self.moment(x, age), if_alive(x, age)));
-            *place = self.alive(&history, &last, &end) * expected;
-        }
-        Ok(())
-    }
-
-    fn from_valid([r, alpha, s, beta]: [f64; 4]) -> Self {
-        Self { r, alpha, s, beta }
-    }
-}
-
-/// Below this the rounding of an exponent is far below 1e-13.
-const SMALL_EXPONENT: f64 = 64.0;
-
-/// A customer alive at a time t after x purchases.
-#[derive(Clone, Copy)]
-struct Moment {
-    /// (r + x) ln(1 + t/α) + s ln(1 + t/β).
-    exponent: f64,
-    /// The probabilities of what comes first.
-    left_first: f64,
-    bought_first: f64,
-}
-
-/// What is known of a frequency and a time, by their number.
-struct Known<T> {
-    numbering: Numbering<(u32, u64)>,
-    values: Vec<T>,
-}
-
-impl<T: Copy> Known<T> {
-    fn new() -> Self {
-        Self {
-            numbering: Numbering::new(),
-            values: Vec::new(),
-        }
-    }
-
-    fn get(&mut self, frequency: u32, time: f64, value: impl FnOnce() -> T) -> T {
-        let number = self.numbering.number((frequency, time.to_bits()));
-        match self.values.get(number as usize) {
-            Some(&known) => known,
-            None => {
-                let new = value();
-                self.values.push(new);
-                new
-            }
-        }
+        unit * (logs * stretch)
     }
 }
 
 impl Fitted<ParetoNbd> {
-    /// Draws from the posterior of the parameters, given the histories that the model was fitted
-    /// to; see [`interval`](super::interval).
+    /// Draws from the posterior of the parameters under a flat prior in their logarithms, around the
+    /// maximum, given the histories that the model was fitted to; see
+    /// [`interval`](super::interval).
     ///
     /// # Errors
     /// [`Error::Config`] for 0 draws;
     /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
-    /// boundary, which has no covariance, and for histories without any time.
+    /// boundary, which has no covariance: see [`posterior_with`](Self::posterior_with).
     pub fn posterior(
         &self,
         histories: &DistinctHistories,
         draws: u32,
         seed: u64,
     ) -> Result<Posterior<ParetoNbd>, Error> {
+        self.posterior_with(histories, &PosteriorOptions::around_maximum(draws, seed))
+    }
+
+    /// Draws from the posterior of the parameters under a stated prior, given the histories that the
+    /// model was fitted to; with a proper prior also where the fit ended on the boundary.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for options out of range;
+    /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on the
+    /// boundary when the prior is flat.
+    pub fn posterior_with(
+        &self,
+        histories: &DistinctHistories,
+        options: &PosteriorOptions,
+    ) -> Result<Posterior<ParetoNbd>, Error> {
         let data = Likelihood::new(histories, Counts::new(histories)?);
-        posterior::draw(self, draws, seed, |model| data.value(model))
+        posterior::draw(self, options, &Data(data))
     }
 }
 
@@ -353,7 +272,7 @@ impl Base for ParetoNbd {
     }
 
     fn evaluate(&self, data: &Likelihood) -> Evaluation {
-        data.evaluate(self)
+        self.evaluate(data)
     }
 }
 
@@ -372,25 +291,37 @@ impl PurchaseBase for ParetoNbd {
         Ok(Likelihood::new(histories, Counts::of_any(histories)))
     }
 
-    fn ln_likelihood(&self, history: &History) -> f64 {
+    fn ln_likelihood_of_one(&self, history: &History) -> f64 {
         self.log_likelihood(history)
     }
 }
 
-impl Parameters for ParetoNbd {
-    fn from_parameters(parameters: &[f64]) -> Option<Self> {
+/// What the posterior is drawn from.
+struct Data(Likelihood);
+
+impl Target for Data {
+    type Model = ParetoNbd;
+
+    fn model(&self, parameters: &[f64]) -> Option<ParetoNbd> {
         let &[r, alpha, s, beta] = parameters else {
             return None;
         };
-        Self::new(r, alpha, s, beta).ok()
+        ParetoNbd::new(r, alpha, s, beta).ok()
+    }
+
+    fn evaluate(&self, model: &ParetoNbd) -> Evaluation {
+        model.evaluate(&self.0)
+    }
+
+    fn units(&self) -> Vec<f64> {
+        let age = self.0.counts().mean_age();
+        vec![1.0, age, 1.0, age]
     }
 }
 
 impl PurchaseModel for ParetoNbd {
     fn probability_alive(&self, history: &History) -> f64 {
-        let last = self.moment(history.frequency, history.recency);
-        let end = self.moment(history.frequency, history.age);
-        self.alive(history, &last, &end)
+        self.alive(history)
     }
 
     fn expected_purchases(&self, history: &History, horizon: f64) -> f64 {

@@ -3,8 +3,11 @@
 //! A contract that ended after t periods contributes ln P(T = t) = ln S(t − 1) + ln(1 − r(t)) with
 //! the retention rate r(t) = S(t) / S(t − 1); one that still runs after t renewals ln S(t).
 
+use std::marker::PhantomData;
+
 use super::fit::{FitOptions, FitReport, Fitted, Maximum, Problem};
 use super::jet::Jet;
+use super::posterior::Target;
 use crate::error::{Error, FitError};
 use crate::numeric::optimise::Evaluation;
 use crate::summary::{RenewalSummary, Subscription};
@@ -32,6 +35,36 @@ pub(super) fn evaluate<const N: usize>(curve: &impl Curve<N>, data: &RenewalSumm
         sum.add(customers as f64, &of_contract(curve, contract));
     }
     sum.in_logarithms(&curve.parameters())
+}
+
+/// Contracts as the data of the posterior of a curve of N parameters.
+pub(super) struct Contracts<'a, C, const N: usize> {
+    data: &'a RenewalSummary,
+    curve: PhantomData<C>,
+}
+
+impl<'a, C: Curve<N>, const N: usize> Contracts<'a, C, N> {
+    pub(super) fn new(data: &'a RenewalSummary) -> Self {
+        let curve = PhantomData;
+        Self { data, curve }
+    }
+}
+
+impl<C: Curve<N> + Copy + Send + Sync, const N: usize> Target for Contracts<'_, C, N> {
+    type Model = C;
+
+    fn model(&self, parameters: &[f64]) -> Option<C> {
+        let valid = parameters.iter().all(|p| *p > 0.0 && p.is_finite());
+        valid.then(|| Some(C::from_valid(parameters.try_into().ok()?)))?
+    }
+
+    fn evaluate(&self, model: &C) -> Evaluation {
+        evaluate(model, self.data)
+    }
+
+    fn units(&self) -> Vec<f64> {
+        vec![1.0; N]
+    }
 }
 
 /// Fits a curve; `starts` are best guesses first.

@@ -10,7 +10,8 @@ use crate::summary::{Histories, History, TimeUnit};
 ///
 /// The value is margin × expected spend × Σᵢ (expected purchases in step i) × (discount at the end
 /// of step i): Fader, Hardie and Lee (2005, *Journal of Marketing Research*), with the flow cut
-/// into steps.
+/// into steps. The product of spend and purchases is right where the two are independent of each other:
+/// ask [`SpendIndependence`](super::SpendIndependence) first.
 ///
 /// ```
 /// use tenure::lifetime::{BgNbd, CustomerValue, Discount, GammaGamma, Horizon};
@@ -150,6 +151,16 @@ impl Discount {
     /// [`ConfigError::OutOfRange`] unless 0 ≤ `rate` < ∞.
     pub fn per_step(rate: f64) -> Result<Self, ConfigError> {
         UncheckedDiscount::PerStep(rate).try_into()
+    }
+
+    /// The rate of one period as long as the unit, which is one step.
+    pub(super) fn of_period(self, unit: TimeUnit) -> f64 {
+        match self.0 {
+            UncheckedDiscount::PerStep(rate) => rate,
+            UncheckedDiscount::Annual(rate) => {
+                (rate.ln_1p() * (unit.days() / TimeUnit::Year.days())).exp_m1()
+            }
+        }
     }
 
     /// None: what comes later is worth as much.

@@ -10,12 +10,15 @@
 
 pub(crate) mod before_dropout;
 pub(crate) mod beta;
+pub(crate) mod chains;
 mod euler_integral;
 pub(crate) mod gamma;
+pub(crate) mod gompertz_race;
 pub(crate) mod hypergeometric;
 pub(crate) mod incomplete;
 pub(crate) mod optimise;
 pub(crate) mod pareto_race;
+pub(crate) mod pareto_tail;
 pub(crate) mod quadrature;
 pub(crate) mod reduce;
 pub(crate) mod regular_before_dropout;

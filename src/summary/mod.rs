@@ -34,6 +34,7 @@
 //! | how recent, how often, how much | [`RfmSummary`] | [`RfmColumns`] | 16 a customer |
 //! | who renews a contract, how often | [`RenewalSummary`] | itself | 30 a distinct length |
 //! | on which of a few set occasions do they buy | [`OccasionSummary`] | itself | 40 a distinct history |
+//! | who took which item | [`InteractionSummary`] | [`InteractionMatrix`] | 24 a distinct triple |
 //! | what is popular | [`ItemSummary`] | itself | 56 an item |
 //!
 //! What is known of customers besides what they did ([`Covariates`]: channel, age) is no summary, but is
@@ -65,6 +66,7 @@ mod counted;
 mod covariates;
 mod distinct;
 mod history;
+mod interactions;
 mod items;
 pub mod laws;
 mod numbering;
@@ -84,6 +86,7 @@ pub(crate) use covariates::check_aligned;
 pub use covariates::{CovariateGroup, Covariates};
 pub use distinct::DistinctHistories;
 pub use history::{Histories, History, HistoryColumns, TimeUnit};
+pub use interactions::{InteractionMatrix, InteractionSummary};
 pub use items::ItemSummary;
 pub(crate) use numbering::Numbering;
 pub use occasions::{OccasionColumns, OccasionHistory, OccasionSummary};

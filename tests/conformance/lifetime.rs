@@ -11,6 +11,7 @@ use tenure::summary::{Histories, History, HistoryColumns, TimeUnit};
 
 use super::data::{DataFolder, Table};
 use super::lifetime_contract;
+use super::lifetime_gompertz;
 use super::lifetime_pareto;
 use super::lifetime_static;
 use super::tally::Tally;
@@ -24,6 +25,7 @@ const CLAIMED: &[&str] = &[
     "gg",
     "nbd",
     "pnbd",
+    "ggomnbd",
     "sbg",
     "bdw",
     "geometric",
@@ -60,6 +62,7 @@ fn check_fit(entry: &Value, data: &DataFolder, tally: &mut Tally) {
         "gg" => fit_gamma_gamma,
         "nbd" => lifetime_pareto::fit_nbd,
         "pnbd" => lifetime_pareto::fit_pareto_nbd,
+        "ggomnbd" => lifetime_gompertz::fit,
         "bgbb" => lifetime_contract::fit_bg_bb,
         _ if lifetime_static::is_claimed(model) => {
             return lifetime_static::check_fit(entry, data, tally);
@@ -223,6 +226,7 @@ fn check_answers(entry: &Value, tally: &mut Tally) {
         }
         "nbd" => lifetime_pareto::check_nbd(entry, tally),
         "pnbd" => lifetime_pareto::check_pareto_nbd(entry, tally),
+        "ggomnbd" => lifetime_gompertz::check(entry, tally),
         _ if mbg::is_claimed(model) => mbg::check_answers(entry, tally),
         _ if lifetime_static::is_claimed(model) => lifetime_static::check_answers(entry, tally),
         "sbg" | "bdw" | "geometric" => lifetime_contract::check_curve(entry, tally),

@@ -50,7 +50,7 @@ pub fn check_pareto_nbd(entry: &Value, tally: &mut Tally) {
     );
 }
 
-fn parameters<const N: usize>(entry: &Value, names: [&str; N]) -> [f64; N] {
+pub fn parameters<const N: usize>(entry: &Value, names: [&str; N]) -> [f64; N] {
     let given = numbers(&entry["params"]);
     names.map(|name| given.get(name).copied().unwrap_or(f64::NAN))
 }

@@ -54,16 +54,16 @@ pub(in crate::lifetime) fn maximise(
         }
         .into());
     }
-    let mean_age = data.total_age() / customers as f64;
+    let units = data.units();
     let problem = Problem {
         names: NAMES,
-        units: [1.0, mean_age, 1.0, 1.0],
+        units,
         starts: &starts(&data, form.k, customers as f64),
     };
     let model = |at: [f64; 4]| BetaGeometric::new(form, at);
     let (repeats, _) = data.repeats();
     let maximum = if repeats == 0.0 {
-        nobody_repeats(&data, form, mean_age)
+        nobody_repeats(&data, form, units[1])
     } else {
         problem.maximise(options, |at| data.evaluate(&model(*at)))?
     };

@@ -124,6 +124,12 @@ impl Likelihood {
         self.ages.iter().map(|a| a.age * a.customers).sum()
     }
 
+    /// The units of r, α, a and b: α is measured by the mean age.
+    pub(in crate::lifetime) fn units(&self) -> [f64; 4] {
+        let customers: f64 = self.ages.iter().map(|a| a.customers).sum();
+        [1.0, self.total_age() / customers, 1.0, 1.0]
+    }
+
     /// Σ x and Σ x² over the customers.
     pub(super) fn repeats(&self) -> (f64, f64) {
         self.frequencies

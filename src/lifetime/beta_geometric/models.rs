@@ -2,7 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Likelihood;
 use crate::lifetime::fit::Format;
+
+/// The data of a posterior, and the model whose form its draws have.
+pub(in crate::lifetime) struct Given<M> {
+    pub(in crate::lifetime) likelihood: Likelihood,
+    pub(in crate::lifetime) model: M,
+}
 
 /// The parameters of a model with k = 1 as they stand in a file.
 #[derive(Serialize, Deserialize)]
@@ -335,25 +342,60 @@ macro_rules! beta_geometric_answers {
         }
 
         impl $crate::lifetime::Fitted<$Model> {
-            /// Draws from the posterior of the parameters, given the histories that the model was
-            /// fitted to; see [`interval`](crate::lifetime::interval).
+            /// Draws from the posterior of the parameters under a flat prior in their logarithms, around
+            /// the maximum, given the histories that the model was fitted to; see
+            /// [`interval`](crate::lifetime::interval).
             ///
             /// # Errors
             /// [`Error::Config`](crate::Error::Config) for 0 draws;
             /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that
-            /// ended on the boundary, which has no covariance.
+            /// ended on the boundary, which has no covariance: see
+            /// [`posterior_with`](Self::posterior_with).
             pub fn posterior(
                 &self,
                 histories: &$crate::summary::DistinctHistories,
                 draws: u32,
                 seed: u64,
             ) -> Result<$crate::lifetime::interval::Posterior<$Model>, $crate::Error> {
-                use $crate::lifetime::beta_geometric::Likelihood;
-                let data = Likelihood::new(histories, self.model.process().form);
-                let model = |parameters: &[f64]| self.model.with(parameters.try_into().ok()?).ok();
-                $crate::lifetime::posterior::draw_models(self, draws, seed, model, |model| {
-                    data.value(&model.process())
-                })
+                use $crate::lifetime::interval::PosteriorOptions;
+                self.posterior_with(histories, &PosteriorOptions::around_maximum(draws, seed))
+            }
+
+            /// Draws from the posterior of the parameters under a stated prior, given the histories that
+            /// the model was fitted to; with a proper prior also where the fit ended on the
+            /// boundary.
+            ///
+            /// # Errors
+            /// [`Error::Config`](crate::Error::Config) for options out of range;
+            /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) for a fit that ended on
+            /// the boundary when the prior is flat.
+            pub fn posterior_with(
+                &self,
+                histories: &$crate::summary::DistinctHistories,
+                options: &$crate::lifetime::interval::PosteriorOptions,
+            ) -> Result<$crate::lifetime::interval::Posterior<$Model>, $crate::Error> {
+                use $crate::lifetime::beta_geometric::{Given, Likelihood};
+                let likelihood = Likelihood::new(histories, self.model.process().form);
+                let model = self.model;
+                $crate::lifetime::posterior::draw(self, options, &Given { likelihood, model })
+            }
+        }
+
+        impl $crate::lifetime::posterior::Target
+            for $crate::lifetime::beta_geometric::Given<$Model>
+        {
+            type Model = $Model;
+
+            fn model(&self, parameters: &[f64]) -> Option<$Model> {
+                self.model.with(parameters.try_into().ok()?).ok()
+            }
+
+            fn evaluate(&self, model: &$Model) -> $crate::numeric::optimise::Evaluation {
+                self.likelihood.evaluate(&model.process())
+            }
+
+            fn units(&self) -> Vec<f64> {
+                self.likelihood.units().to_vec()
             }
         }
 
@@ -401,7 +443,7 @@ macro_rules! beta_geometric_answers {
                 Ok(Likelihood::new(histories, self.process().form))
             }
 
-            fn ln_likelihood(&self, history: &$crate::summary::History) -> f64 {
+            fn ln_likelihood_of_one(&self, history: &$crate::summary::History) -> f64 {
                 self.log_likelihood(history)
             }
 

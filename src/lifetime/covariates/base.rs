@@ -86,7 +86,7 @@ pub trait PurchaseBase: Base + PurchaseModel + PurchaseDistribution {
     fn arrange(&self, histories: &DistinctHistories) -> Result<Self::Data, Error>;
 
     /// The log-likelihood of one history.
-    fn ln_likelihood(&self, history: &History) -> f64;
+    fn ln_likelihood_of_one(&self, history: &History) -> f64;
 
     /// What [`Base::evaluate`] leaves out because no parameter changes it.
     fn constant(&self, _: &Histories) -> f64 {

@@ -115,7 +115,7 @@ impl<M: PurchaseBase> Bound<M> {
             .groups
             .iter()
             .map(|group| {
-                let ln = group.model.ln_likelihood(history);
+                let ln = group.model.ln_likelihood_of_one(history);
                 (group.rows.len() as f64).ln() + ln
             })
             .collect();

@@ -4,11 +4,11 @@ use super::WithCovariates;
 use super::base::{Base, Side};
 use super::groups::Groups;
 use super::options::{ContractCovariateOptions, Plan};
-use super::search::{self, Task};
+use super::search::{self, Data, Task};
 use crate::error::{DataError, Error};
 use crate::lifetime::Sbg;
 use crate::lifetime::fit::{FitOptions, Fitted};
-use crate::lifetime::interval::Posterior;
+use crate::lifetime::posterior::{self, Posterior, PosteriorOptions};
 use crate::lifetime::renewal::{self, Curve};
 use crate::numeric::optimise::Evaluation;
 use crate::summary::{Covariates, RenewalSummary, Subscription};
@@ -136,7 +136,8 @@ impl Fitted<WithCovariates<Sbg>> {
     ) -> Result<Posterior<WithCovariates<Sbg>>, Error> {
         check_rows(contracts, covariates)?;
         let (groups, _) = arrange(contracts, covariates, &self.columns())?;
-        search::posterior(self, &groups, 0.0, draws, seed)
+        let options = PosteriorOptions::around_maximum(draws, seed);
+        posterior::draw(self, &options, &Data::new(self, groups, 1.0))
     }
 }
 

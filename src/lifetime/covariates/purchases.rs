@@ -4,10 +4,11 @@ use super::WithCovariates;
 use super::base::PurchaseBase;
 use super::groups::Groups;
 use super::options::{Coefficients, CovariateOptions, Plan};
-use super::search::{self, Task};
+use super::search::{self, Data, Task};
 use crate::error::{DataError, Error};
 use crate::lifetime::fit::{FitOptions, Fitted};
-use crate::lifetime::interval::{Interval, Posterior};
+use crate::lifetime::interval::Interval;
+use crate::lifetime::posterior::{self, Posterior, PosteriorOptions};
 use crate::lifetime::{BgCnbd, MbgCnbd, Regularity};
 use crate::summary::{Covariates, Histories};
 
@@ -170,9 +171,25 @@ impl<M: PurchaseBase> Fitted<WithCovariates<M>> {
         draws: u32,
         seed: u64,
     ) -> Result<Posterior<WithCovariates<M>>, Error> {
+        let options = PosteriorOptions::around_maximum(draws, seed);
+        self.posterior_with(histories, covariates, &options)
+    }
+
+    /// Draws from the posterior under a stated prior, also where the fit ended on the boundary when the
+    /// prior is proper; that of a coefficient is then normal around 0.
+    ///
+    /// # Errors
+    /// As [`posterior`](Self::posterior), and [`Error::Config`] for options out of range.
+    pub fn posterior_with(
+        &self,
+        histories: &Histories,
+        covariates: &Covariates,
+        options: &PosteriorOptions,
+    ) -> Result<Posterior<WithCovariates<M>>, Error> {
         covariates.check_aligned_with(histories)?;
         let (groups, _) = arrange(&self.base, histories, covariates, &self.columns())?;
-        search::posterior(self, &groups, self.base.constant(histories), draws, seed)
+        let mean_age = histories.age().iter().sum::<f64>() / histories.len() as f64;
+        posterior::draw(self, options, &Data::new(self, groups, mean_age))
     }
 }
 

@@ -12,8 +12,8 @@ use crate::error::{Error, FitError};
 use crate::lifetime::fit::{
     End, Ending, FitReport, FitStatus, Fitted, Support, Verdict, search as search_from,
 };
-use crate::lifetime::posterior::{Posterior, draw_models};
-use crate::numeric::optimise::Limits;
+use crate::lifetime::posterior::Target;
+use crate::numeric::optimise::{Evaluation, Limits};
 use crate::summary::Covariates;
 
 /// The maximum: the base's parameters at covariates of 0, then the coefficients.
@@ -296,11 +296,6 @@ pub(super) fn log_likelihood_of<M: Base>(
     let mut values = model.base().parameters().as_ref().to_vec();
     values.extend(free.iter().map(|free| model.value_of(columns, free)));
     let shape = Shape::new(*model.base(), columns.len(), free);
-    log_likelihood(&shape, groups, &values)
-}
-
-/// The log-likelihood at given natural values.
-fn log_likelihood<M: Base>(shape: &Shape<M>, groups: &Groups<M>, values: &[f64]) -> f64 {
     let values = values.iter().enumerate();
     let at: Vec<f64> = values
         .map(|(i, &value)| match i < M::NAMES.len() {
@@ -311,26 +306,62 @@ fn log_likelihood<M: Base>(shape: &Shape<M>, groups: &Groups<M>, values: &[f64])
     shape.evaluate(&groups.data, &groups.values, &at).value
 }
 
-/// Draws from the posterior around a fit to these customers; the log-likelihood of the report may hold a
-/// `constant` more than theirs.
-pub(super) fn posterior<M: Base>(
-    fitted: &Fitted<WithCovariates<M>>,
-    groups: &Groups<M>,
-    constant: f64,
-    draws: u32,
-    seed: u64,
-) -> Result<Posterior<WithCovariates<M>>, Error> {
-    let (columns, shape) = fitted.shape();
-    let model = |values: &[f64]| {
-        let model = WithCovariates::of_values(fitted.base(), &columns, &shape.free, values);
+/// What the posterior is drawn from: the customers that a model was fitted to.
+pub(super) struct Data<M: Base> {
+    shape: Shape<M>,
+    columns: Vec<String>,
+    groups: Groups<M>,
+    mean_time: f64,
+}
+
+impl<M: Base> Data<M> {
+    pub(super) fn new(
+        fitted: &Fitted<WithCovariates<M>>,
+        groups: Groups<M>,
+        mean_time: f64,
+    ) -> Self {
+        let (columns, shape) = fitted.shape();
+        Self {
+            shape,
+            columns,
+            groups,
+            mean_time,
+        }
+    }
+}
+
+impl<M: Base> Target for Data<M> {
+    type Model = WithCovariates<M>;
+
+    fn model(&self, values: &[f64]) -> Option<WithCovariates<M>> {
+        let Shape { form, free, .. } = &self.shape;
+        let model = WithCovariates::of_values(form, &self.columns, free, values);
         // A parameter may have left the range of numbers.
         model.base().moved([0.0; 2]).ok()?;
         Some(model)
-    };
-    draw_models(fitted, draws, seed, model, |model| {
-        let free = shape.free.iter();
-        let mut values = model.base().parameters().as_ref().to_vec();
-        values.extend(free.map(|free| model.value_of(&columns, free)));
-        log_likelihood(&shape, groups, &values) + constant
-    })
+    }
+
+    fn evaluate(&self, model: &WithCovariates<M>) -> Evaluation {
+        let free = self.shape.free.iter();
+        let logs = model.base().parameters();
+        let logs = logs.as_ref().iter().map(|value| value.ln());
+        let coefficients = free.map(|free| model.value_of(&self.columns, free));
+        let at: Vec<f64> = logs.chain(coefficients).collect();
+        let Groups { data, values } = &self.groups;
+        self.shape.evaluate(data, values, &at)
+    }
+
+    fn units(&self) -> Vec<f64> {
+        let base = (0..M::NAMES.len()).map(|at| match M::TIMES.contains(&at) {
+            true => self.mean_time,
+            false => 1.0,
+        });
+        base.chain(self.shape.free.iter().map(|_| 1.0)).collect()
+    }
+
+    fn supports(&self) -> Vec<Support> {
+        let base = M::NAMES.iter().map(|_| Support::Positive);
+        base.chain(self.shape.free.iter().map(|_| Support::Real))
+            .collect()
+    }
 }

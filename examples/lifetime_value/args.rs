@@ -1,0 +1,178 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use tenure::event::{Decimals, Timestamp, Zone};
+use tenure::lifetime::Family;
+use tenure::summary::TimeUnit;
+
+pub const HELP: &str = "\
+lifetime_value: what each customer is worth
+
+    lifetime_value [OPTIONS]                                   on the shipped CDNOW log (1/10 sample)
+    lifetime_value --transactions FILE [COLUMNS] [OPTIONS]     on a CSV file with one row a purchase
+    lifetime_value --summary FILE [OPTIONS]                    on a CSV file with one row a customer: columns
+        x, t_x_days, T_days, and where known mean_repeat_spend, litt_weeks (the sum of ln(weeks between
+        purchases)), x_hold (purchases in the hold-out), id
+
+COLUMNS, by their names in the file's header:
+    --customer COL        the customer's key                        [customer]
+    --time COL            when it was: 2006-12-31, or a date-time   [time]
+    --amount COL          how much was paid; refunds are negative   [amount; `none` if there is no such column]
+
+OPTIONS:
+    --model NAME              nbd, bg_nbd, mbg_nbd, bg_cnbd, mbg_cnbd, pareto_nbd, gompertz_gamma_nbd, or `compare`
+                              to fit them all on a calibration period and rank them on the rest   [bg_nbd]
+    --calibration-end DATE    what the models may see; the rest is the hold-out of `compare`
+                              [1997-09-30 for CDNOW; two thirds of your file's days with `compare`, else all]
+    --holdout-days N          length of the hold-out behind the column x_hold of --summary
+    --horizon MONTHS          how far ahead purchases and value are expected       [12]
+    --discount-annual RATE    what a year takes off a value: 0.10 is ten percent   [0.10]
+    --unit UNIT               unit of time of the parameters: day, week, month, year     [week]
+    --zone NAME               where days begin, an IANA name                       [UTC]
+    --decimals N              decimal places of the amounts                        [2]
+    --customers-out FILE      one row a customer: P(alive), expected purchases, expected spend, value
+    --json                    print one JSON object instead of tables";
+
+/// What was asked for.
+pub struct Args {
+    pub source: Source,
+    pub model: Choice,
+    pub calibration_end: Option<Timestamp>,
+    pub holdout_days: Option<f64>,
+    pub horizon_months: u32,
+    pub discount_annual: f64,
+    pub unit: TimeUnit,
+    pub zone: Zone,
+    pub decimals: Decimals,
+    pub customers_out: Option<PathBuf>,
+    pub json: bool,
+}
+
+/// Where the customers are from.
+pub enum Source {
+    Shipped,
+    Transactions {
+        path: PathBuf,
+        customer: String,
+        time: String,
+        amount: Option<String>,
+    },
+    Summary(PathBuf),
+}
+
+/// Which model.
+#[derive(Clone, Copy)]
+pub enum Choice {
+    One(Family),
+    Compare,
+}
+
+impl Args {
+    /// `None` when help was asked for.
+    pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+        let mut args = Self {
+            source: Source::Shipped,
+            model: Choice::One(Family::BgNbd),
+            calibration_end: None,
+            holdout_days: None,
+            horizon_months: 12,
+            discount_annual: 0.10,
+            unit: TimeUnit::Week,
+            zone: Zone::UTC,
+            decimals: Decimals::TWO,
+            customers_out: None,
+            json: false,
+        };
+        let (mut transactions, mut summary) = (None, None);
+        let (mut customer, mut time, mut amount) = (None, None, None);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
+            match word.as_str() {
+                "--help" | "-h" => return Ok(None),
+                "--json" => args.json = true,
+                "--transactions" => transactions = Some(PathBuf::from(value()?)),
+                "--summary" => summary = Some(PathBuf::from(value()?)),
+                "--customer" => customer = Some(value()?),
+                "--time" => time = Some(value()?),
+                "--amount" => amount = Some(value()?),
+                "--model" => args.model = choice(&value()?)?,
+                "--calibration-end" => args.calibration_end = Some(read(&word, &value()?)?),
+                "--holdout-days" => args.holdout_days = Some(read(&word, &value()?)?),
+                "--horizon" => args.horizon_months = read(&word, &value()?)?,
+                "--discount-annual" => args.discount_annual = read(&word, &value()?)?,
+                "--unit" => args.unit = unit(&value()?)?,
+                "--zone" => args.zone = Zone::named(&value()?).map_err(|e| e.to_string())?,
+                "--decimals" => {
+                    args.decimals =
+                        Decimals::new(read(&word, &value()?)?).map_err(|e| e.to_string())?;
+                }
+                "--customers-out" => args.customers_out = Some(value()?.into()),
+                other => return Err(format!("unknown option {other}")),
+            }
+        }
+        let named = customer.is_some() || time.is_some() || amount.is_some();
+        args.source = match (transactions, summary) {
+            (Some(_), Some(_)) => {
+                return Err("--transactions and --summary exclude each other".to_owned());
+            }
+            (None, _) if named => {
+                return Err("--customer, --time and --amount go with --transactions".to_owned());
+            }
+            (Some(path), None) => Source::Transactions {
+                path,
+                customer: customer.unwrap_or_else(|| "customer".to_owned()),
+                time: time.unwrap_or_else(|| "time".to_owned()),
+                amount: match amount {
+                    Some(name) if name == "none" => None,
+                    Some(name) => Some(name),
+                    None => Some("amount".to_owned()),
+                },
+            },
+            (None, Some(path)) => Source::Summary(path),
+            (None, None) => Source::Shipped,
+        };
+        args.check()?;
+        Ok(Some(args))
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let summary = matches!(self.source, Source::Summary(_));
+        if summary && self.calibration_end.is_some() {
+            return Err("--calibration-end is for a log; a summary has its end already".to_owned());
+        }
+        if !summary && self.holdout_days.is_some() {
+            return Err("--holdout-days goes with --summary".to_owned());
+        }
+        if self.horizon_months == 0 {
+            return Err("--horizon 0: at least 1 month is needed".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn choice(name: &str) -> Result<Choice, String> {
+    if name == "compare" {
+        return Ok(Choice::Compare);
+    }
+    let family = name
+        .parse()
+        .map_err(|error| format!("{error}, or compare"))?;
+    Ok(Choice::One(family))
+}
+
+fn unit(name: &str) -> Result<TimeUnit, String> {
+    match name {
+        "day" => Ok(TimeUnit::Day),
+        "week" => Ok(TimeUnit::Week),
+        "month" => Ok(TimeUnit::Month),
+        "year" => Ok(TimeUnit::Year),
+        _ => Err(format!("--unit {name}: day, week, month or year")),
+    }
+}
+
+fn read<T: FromStr<Err: std::fmt::Display>>(option: &str, text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|error| format!("{option} {text}: {error}"))
+}

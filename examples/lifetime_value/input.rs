@@ -1,0 +1,191 @@
+//! Reading a log or a summary.
+
+use std::error::Error;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use tenure::event::csv::{Columns, CsvOptions};
+use tenure::event::{Ids, Period, Timestamp, Transactions};
+use tenure::summary::{
+    Grain, Histories, HistoryColumns, Holdout, PurchaseOptions, PurchaseSummary, Refunds, TimeUnit,
+};
+
+use super::args::{Args, Choice, Source};
+use super::progress;
+
+const SHIPPED: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/data/lifetime/cdnow_sample_elog.csv"
+);
+
+/// Customers, and what came after where that is known.
+pub struct Shop {
+    pub name: String,
+    pub histories: Histories,
+    /// The customers' keys, row by row.
+    pub keys: Vec<String>,
+    pub has_spend: bool,
+    pub holdout: Option<After>,
+}
+
+/// The time after the histories' end.
+pub struct After {
+    pub purchases: Holdout,
+    /// In the histories' unit.
+    pub length: f64,
+}
+
+pub fn load(args: &Args) -> Result<Shop, Box<dyn Error>> {
+    match &args.source {
+        Source::Shipped => {
+            let columns = Columns {
+                amount: Some("sales"),
+                ..Columns::new("cust", "date")
+            };
+            let end = args
+                .calibration_end
+                .map_or_else(|| "1997-09-30".parse(), Ok)?;
+            log(Path::new(SHIPPED), &columns, Some(end), args)
+        }
+        Source::Transactions {
+            path,
+            customer,
+            time,
+            amount,
+        } => {
+            let columns = Columns {
+                amount: amount.as_deref(),
+                ..Columns::new(customer, time)
+            };
+            log(path, &columns, args.calibration_end, args)
+        }
+        Source::Summary(path) => {
+            summary(path, args).map_err(|error| format!("{}: {error}", path.display()).into())
+        }
+    }
+}
+
+fn log(
+    path: &Path,
+    columns: &Columns<'_>,
+    end: Option<Timestamp>,
+    args: &Args,
+) -> Result<Shop, Box<dyn Error>> {
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let file = File::open(path).map_err(|error| named(&error))?;
+    let bytes = file.metadata().map_err(|error| named(&error))?.len();
+    let options = CsvOptions::new(args.decimals, args.zone.clone());
+    let loaded = Transactions::from_csv(progress::reading(file, bytes), columns, &options)
+        .map_err(|error| named(&error))?;
+    let last = loaded.facts.end().ok_or_else(|| named(&"no purchases"))?;
+    let end = match (end, args.model) {
+        (Some(end), _) => end,
+        (None, Choice::One(_)) => last,
+        (None, Choice::Compare) => two_thirds(&loaded.facts, args)
+            .ok_or_else(|| named(&"too few days to hold some of them out"))?,
+    };
+    let options = PurchaseOptions {
+        grain: Grain::Period(Period::Day),
+        zone: args.zone.clone(),
+        refunds: Refunds::Net,
+    };
+    let summary = PurchaseSummary::collect(&loaded.facts, &options)?;
+    let histories = summary.purchases_as_of(end)?.histories(end, args.unit)?;
+    let all = summary.purchases()?;
+    let days = |instant| all.days(all.period_of(instant));
+    let length = (days(last) - days(end)) / args.unit.days();
+    let holdout = match length > 0.0 {
+        true => Some(After {
+            purchases: all.holdout(&histories, end, last)?,
+            length,
+        }),
+        false => None,
+    };
+    Ok(Shop {
+        name: stem(path),
+        keys: keys(&histories, &loaded.customers),
+        histories,
+        has_spend: columns.amount.is_some(),
+        holdout,
+    })
+}
+
+/// The end of the day after two thirds of the log's days; `None` when that leaves no day on either side.
+fn two_thirds(log: &Transactions, args: &Args) -> Option<Timestamp> {
+    let (first, last) = (args.zone.day(log.start()?), args.zone.day(log.end()?));
+    let days = last - first;
+    (days >= 3).then(|| args.zone.start_of_day(i64::from(first + days * 2 / 3)))?
+}
+
+fn keys(histories: &Histories, ids: &Ids<String>) -> Vec<String> {
+    let customers = histories.customer().iter();
+    let keys = customers.map(|&customer| ids.key(customer).cloned().unwrap_or_default());
+    keys.collect()
+}
+
+fn stem(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or(path.as_os_str());
+    stem.to_string_lossy().into_owned()
+}
+
+/// One row a customer, as the example's help describes it.
+fn summary(path: &PathBuf, args: &Args) -> Result<Shop, Box<dyn Error>> {
+    let mut reader = csv::Reader::from_path(path)?;
+    let header = reader.headers()?.clone();
+    let place = |name: &str| header.iter().position(|column| column.trim() == name);
+    let needed = |name: &str| {
+        place(name).ok_or_else(|| format!("no column `{name}`; needed are x, t_x_days, T_days"))
+    };
+    let (x, recency, age) = (needed("x")?, needed("t_x_days")?, needed("T_days")?);
+    let (spend, gaps) = (place("mean_repeat_spend"), place("litt_weeks"));
+    let (held, id) = (place("x_hold"), place("id"));
+    let mut columns = HistoryColumns::default();
+    let mut holdout = Vec::new();
+    let mut keys = Vec::new();
+    let unit = args.unit.days();
+    for (row, record) in (2_u64..).zip(reader.records()) {
+        let record = record?;
+        let cell = |at: usize| record.get(at).unwrap_or_default().trim();
+        let number = |at: usize| -> Result<f64, String> {
+            let name = header.get(at).unwrap_or_default();
+            let text = cell(at);
+            text.parse()
+                .map_err(|_| format!("line {row}, column `{name}`: `{text}` is no number"))
+        };
+        let whole = |at: usize| -> Result<u32, String> {
+            let name = header.get(at).unwrap_or_default();
+            let text = cell(at);
+            text.parse()
+                .map_err(|_| format!("line {row}, column `{name}`: `{text}` is no count"))
+        };
+        let frequency = whole(x)?;
+        columns.frequency.push(frequency);
+        columns.recency.push(number(recency)? / unit);
+        columns.age.push(number(age)? / unit);
+        if let Some(spend) = spend {
+            columns.mean_spend.push(number(spend)?);
+        }
+        if let Some(gaps) = gaps {
+            let to_unit = (TimeUnit::Week.days() / unit).ln() * f64::from(frequency);
+            columns.log_gaps.push(number(gaps)? + to_unit);
+        }
+        if let Some(held) = held {
+            holdout.push(whole(held)?);
+        }
+        keys.push(id.map_or_else(|| (row - 1).to_string(), |id| cell(id).to_owned()));
+    }
+    let after = args.holdout_days.zip(held).map(|(days, _)| After {
+        purchases: Holdout {
+            spend_minor: vec![0; holdout.len()],
+            purchases: holdout,
+        },
+        length: days / unit,
+    });
+    Ok(Shop {
+        name: stem(path),
+        histories: Histories::from_columns(args.unit, columns)?,
+        keys,
+        has_spend: spend.is_some(),
+        holdout: after,
+    })
+}

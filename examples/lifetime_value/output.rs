@@ -1,0 +1,221 @@
+//! Tables for the terminal, JSON, and the customers' CSV.
+
+use std::error::Error;
+use std::fs::File;
+use std::path::Path;
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde_json::{Value as Json, json};
+use tenure::lifetime::FitReport;
+use tenure::lifetime::compare::{Comparison, Score};
+
+use super::args::Args;
+use super::fits::{fit, status};
+use super::input::Shop;
+use super::progress;
+use super::valuation::Valuation;
+
+pub fn valuation(shop: &Shop, found: &Valuation, args: &Args) -> Result<(), Box<dyn Error>> {
+    if let Some(path) = &args.customers_out {
+        customers(shop, found, path).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    if args.json {
+        println!("{:#}", valuation_json(shop, found, args));
+        return Ok(());
+    }
+    println!("{}: {} customers", shop.name, shop.histories.len());
+    let mut table = table(&["parameter", "value", "standard error"]);
+    let mut add = |report: &FitReport| {
+        for estimate in &report.parameters {
+            let error = estimate.standard_error;
+            table.add_row([
+                estimate.name.to_string(),
+                format!("{:.6}", estimate.value),
+                error.map_or("–".to_owned(), |error| format!("{error:.6}")),
+            ]);
+        }
+    };
+    add(&found.purchases.report);
+    if let Ok(spend) = &found.spend {
+        add(&spend.report);
+    }
+    println!("{table}");
+    let report = &found.purchases.report;
+    println!(
+        "{}: {}; log-likelihood {:.4}, {} steps, {:.3} s; time in {}",
+        found.family,
+        status(&report.status),
+        report.log_likelihood,
+        report.iterations,
+        found.seconds,
+        args.unit.plural(),
+    );
+    match &found.spend {
+        Ok(spend) => println!(
+            "Gamma-Gamma: {}; log-likelihood {:.4}",
+            status(&spend.report.status),
+            spend.report.log_likelihood
+        ),
+        Err(why) => println!("No spend model ({why}): the value counts discounted purchases"),
+    }
+    if let Some(score) = &found.score {
+        println!(
+            "Hold-out: {:.1} purchases expected, {} actual ({:+.1}%), mean absolute error {:.4} a customer",
+            score.expected,
+            score.actual,
+            100.0 * score.total_error(),
+            score.mae
+        );
+    }
+    println!(
+        "In {} months: {:.1} purchases expected, value {:.2} at {} a year",
+        args.horizon_months,
+        found.expected.iter().sum::<f64>(),
+        found.value.iter().sum::<f64>(),
+        args.discount_annual,
+    );
+    memory();
+    Ok(())
+}
+
+pub fn comparison(shop: &Shop, found: &Comparison, args: &Args) -> Result<(), Box<dyn Error>> {
+    if args.json {
+        println!("{:#}", comparison_json(shop, found));
+        return Ok(());
+    }
+    println!("{}: {} customers", shop.name, shop.histories.len());
+    let mut table = table(&[
+        "model",
+        "MAE",
+        "RMSE",
+        "expected",
+        "actual",
+        "total error",
+        "log-likelihood",
+        "AIC",
+        "BIC",
+        "fit",
+    ]);
+    for contender in &found.ranked {
+        let (score, report) = (&contender.score, &contender.fitted.report);
+        table.add_row([
+            contender.family.to_string(),
+            format!("{:.4}", score.mae),
+            format!("{:.4}", score.rmse),
+            format!("{:.1}", score.expected),
+            format!("{}", score.actual),
+            format!("{:+.1}%", 100.0 * score.total_error()),
+            format!("{:.2}", report.log_likelihood),
+            format!("{:.2}", report.aic()),
+            format!("{:.2}", report.bic()),
+            status(&report.status),
+        ]);
+    }
+    println!("{table}");
+    println!("NBD's likelihood is of counts alone, the others' of times: it is in another scale.");
+    for (family, error) in &found.failed {
+        println!("{family}: {error}");
+    }
+    memory();
+    Ok(())
+}
+
+fn memory() {
+    if let Some(peak) = progress::peak_memory_mb() {
+        println!("Peak memory of this run: {peak} MB");
+    }
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_FULL_CONDENSED);
+    table.set_header(header);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn valuation_json(shop: &Shop, found: &Valuation, args: &Args) -> Json {
+    let mut purchases = fit(&found.purchases.report);
+    if let Some(object) = purchases.as_object_mut() {
+        object.insert("model".to_owned(), json!(found.family.name()));
+        object.insert("seconds".to_owned(), json!(found.seconds));
+        object.insert("time_unit".to_owned(), json!(args.unit.plural()));
+        object.insert("aic".to_owned(), json!(found.purchases.report.aic()));
+        object.insert("bic".to_owned(), json!(found.purchases.report.bic()));
+    }
+    let spend = found.spend.as_ref();
+    json!({
+        "source": shop.name,
+        "customers": shop.histories.len(),
+        "purchases": purchases,
+        "spend": spend.map_or_else(|why| json!({"missing": why}), |spend| fit(&spend.report)),
+        "holdout": found.score.as_ref().map(score_json),
+        "horizon_months": args.horizon_months,
+        "discount_annual": args.discount_annual,
+        "expected_alive": found.alive.iter().sum::<f64>(),
+        "expected_purchases": found.expected.iter().sum::<f64>(),
+        "expected_value": found.value.iter().sum::<f64>(),
+    })
+}
+
+fn comparison_json(shop: &Shop, found: &Comparison) -> Json {
+    let ranked = found.ranked.iter().map(|contender| {
+        json!({
+            "model": contender.family.name(),
+            "holdout": score_json(&contender.score),
+            "aic": contender.fitted.report.aic(),
+            "bic": contender.fitted.report.bic(),
+            "fit": fit(&contender.fitted.report),
+        })
+    });
+    let failed = found.failed.iter();
+    json!({
+        "source": shop.name,
+        "customers": shop.histories.len(),
+        "ranked": ranked.collect::<Vec<_>>(),
+        "failed": failed
+            .map(|(family, error)| json!({"model": family.name(), "error": error.to_string()}))
+            .collect::<Vec<_>>(),
+    })
+}
+
+fn score_json(score: &Score) -> Json {
+    json!({
+        "mae": score.mae,
+        "rmse": score.rmse,
+        "expected": score.expected,
+        "actual": score.actual,
+        "total_error": score.total_error(),
+    })
+}
+
+/// One row a customer, in the order of the input.
+fn customers(shop: &Shop, found: &Valuation, path: &Path) -> Result<(), Box<dyn Error>> {
+    let mut out = csv::Writer::from_writer(File::create(path)?);
+    out.write_record([
+        "customer",
+        "x",
+        "t_x",
+        "T",
+        "p_alive",
+        "expected_purchases",
+        "value",
+    ])?;
+    let answers = found.alive.iter().zip(&found.expected).zip(&found.value);
+    let rows = shop.histories.iter().zip(&shop.keys).zip(answers);
+    for ((history, key), ((alive, expected), value)) in rows {
+        out.write_record([
+            key.clone(),
+            history.frequency.to_string(),
+            history.recency.to_string(),
+            history.age.to_string(),
+            format!("{alive:.9}"),
+            format!("{expected:.9}"),
+            format!("{value:.6}"),
+        ])?;
+    }
+    out.flush()?;
+    Ok(())
+}

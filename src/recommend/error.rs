@@ -1,0 +1,47 @@
+//! Why a query has no answer.
+
+use thiserror::Error;
+
+/// A query that the model cannot answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// The model does not know the customer.
+    #[error(
+        "customer {customer} is unknown to the model, which knows {customers}; ask with a basket"
+    )]
+    UnknownCustomer {
+        /// The customer that was asked about.
+        customer: u32,
+        /// How many the model knows: their numbers are below it.
+        customers: u32,
+    },
+    /// The model does not know the item.
+    #[error("item {item} is unknown to the model, which knows {items}")]
+    UnknownItem {
+        /// The item that was asked about.
+        item: u32,
+        /// How many the model knows: their numbers are below it.
+        items: u32,
+    },
+    /// A weight in a basket is negative, NaN or infinite.
+    #[error("the weight of item {item} in the basket must be a finite number that is not negative")]
+    Weight {
+        /// The item.
+        item: u32,
+    },
+    /// The model has no answer for this kind of query.
+    #[error("the model cannot be asked for {query}")]
+    Unsupported {
+        /// The kind: "a customer", "a basket", "an item".
+        query: &'static str,
+    },
+    /// The output has not one place for each item.
+    #[error("{places} places for the scores of {items} items")]
+    Places {
+        /// Places in the output.
+        places: usize,
+        /// Items to be scored.
+        items: usize,
+    },
+}

@@ -1,0 +1,154 @@
+//! The laws that every [`Scorer`] keeps, ours and yours.
+//!
+//! ```
+//! use tenure::recommend::{Popularity, Query, laws};
+//! use tenure::summary::InteractionSummary;
+//!
+//! let mut log = InteractionSummary::new();
+//! log.push(0, 2, 1.0)?;
+//! laws::check(&Popularity::of(&log.matrix()), &[Query::Customer(0), Query::Item(2)])?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use thiserror::Error;
+
+use super::{Query, QueryError, Scorer, Scratch};
+
+/// A law that a model breaks.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum Broken {
+    /// A query that should have an answer has none.
+    #[error("query {query} has no answer: {source}")]
+    NoAnswer {
+        /// The query's place in the list.
+        query: usize,
+        /// What the model said.
+        source: QueryError,
+    },
+    /// A score is NaN or infinite.
+    #[error("query {query}: the score of item {item} is {score}")]
+    NotFinite {
+        /// The query's place in the list.
+        query: usize,
+        /// The item.
+        item: u32,
+        /// Its score.
+        score: f32,
+    },
+    /// Blocks of a scan leave items out, or come in another order.
+    #[error("query {query}: the scan shows item {found} where item {expected} was due")]
+    Scan {
+        /// The query's place in the list.
+        query: usize,
+        /// The item that was shown.
+        found: u32,
+        /// The item that should have been.
+        expected: u32,
+    },
+    /// An item has one score in a scan and another when asked for alone, or when asked again.
+    #[error("query {query}: item {item} has the scores {left} and {right}")]
+    Differs {
+        /// The query's place in the list.
+        query: usize,
+        /// The item.
+        item: u32,
+        /// One score.
+        left: f32,
+        /// The other.
+        right: f32,
+    },
+    /// An item that the model does not know has a score.
+    #[error("query {query}: item {item} is unknown and has a score")]
+    Unknown {
+        /// The query's place in the list.
+        query: usize,
+        /// The item.
+        item: u32,
+    },
+}
+
+/// Tries the laws on some queries: every score is finite; a scan shows every item once, in order; alone
+/// and in a scan an item has the same score up to rounding (1e-5 of the largest of the query); a
+/// second time the same bits; an unknown item is refused.
+///
+/// # Errors
+/// The first law found broken.
+pub fn check(scorer: &dyn Scorer, queries: &[Query<'_>]) -> Result<(), Broken> {
+    let mut scratch = Scratch::new();
+    for (number, query) in queries.iter().enumerate() {
+        let first = scanned(scorer, number, query, &mut scratch)?;
+        let again = scanned(scorer, number, query, &mut scratch)?;
+        let largest = first
+            .iter()
+            .fold(0.0_f32, |most, score| most.max(score.abs()));
+        for (item, (&left, &right)) in (0..).zip(first.iter().zip(&again)) {
+            if !left.is_finite() {
+                return Err(Broken::NotFinite {
+                    query: number,
+                    item,
+                    score: left,
+                });
+            }
+            let mut alone = [0.0];
+            let answer = scorer.score(query, &[item], &mut scratch, &mut alone);
+            answer.map_err(|source| Broken::NoAnswer {
+                query: number,
+                source,
+            })?;
+            let [alone] = alone;
+            let near = (left - alone).abs() <= 1e-5 * largest;
+            if left.to_bits() != right.to_bits() || !near {
+                return Err(Broken::Differs {
+                    query: number,
+                    item,
+                    left,
+                    right: if near { right } else { alone },
+                });
+            }
+        }
+        let unknown = scorer.items();
+        if unknown < u32::MAX
+            && scorer
+                .score(query, &[unknown], &mut scratch, &mut [0.0])
+                .is_ok()
+        {
+            return Err(Broken::Unknown {
+                query: number,
+                item: unknown,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn scanned(
+    scorer: &dyn Scorer,
+    number: usize,
+    query: &Query<'_>,
+    scratch: &mut Scratch,
+) -> Result<Vec<f32>, Broken> {
+    let mut scores = Vec::new();
+    let mut disorder = None;
+    let scan = scorer.scan(query, scratch, &mut |first, block| {
+        let expected = scores.len() as u32;
+        if first != expected && disorder.is_none() {
+            disorder = Some((first, expected));
+        }
+        scores.extend_from_slice(block);
+    });
+    scan.map_err(|source| Broken::NoAnswer {
+        query: number,
+        source,
+    })?;
+    let shown = scores.len() as u32;
+    let disorder = disorder.or((shown != scorer.items()).then_some((shown, scorer.items())));
+    match disorder {
+        Some((found, expected)) => Err(Broken::Scan {
+            query: number,
+            found,
+            expected,
+        }),
+        None => Ok(scores),
+    }
+}
