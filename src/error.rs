@@ -138,6 +138,24 @@ pub enum DataError {
         /// The length of that column.
         expected: usize,
     },
+    /// As [`DataError::Length`], of a column that has its name from you.
+    #[error("column `{column}` has {found} rows, expected {expected} as in the columns before it")]
+    ColumnLength {
+        /// The column that differs.
+        column: String,
+        /// Its length.
+        found: usize,
+        /// The length of the columns before it.
+        expected: usize,
+    },
+    /// Something is not known of somebody who is in the data.
+    #[error("no {what} of `{key}`")]
+    UnknownKey {
+        /// What is missing.
+        what: &'static str,
+        /// Whose.
+        key: String,
+    },
     /// There is nothing to work on.
     #[error("no {what}: {expected}")]
     Empty {
@@ -228,6 +246,14 @@ pub enum FitError {
     NotIdentified {
         /// The parameter or the group of parameters.
         parameter: &'static str,
+        /// What is missing.
+        reason: &'static str,
+    },
+    /// The data do not tell the effect of a covariate from that of others.
+    #[error("the effect of the covariate `{column}` cannot be determined: {reason}")]
+    Covariate {
+        /// The covariate.
+        column: String,
         /// What is missing.
         reason: &'static str,
     },

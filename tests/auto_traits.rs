@@ -8,17 +8,17 @@ use tenure::event::{
 };
 use tenure::lifetime::interval::{Interval, Posterior};
 use tenure::lifetime::{
-    Bdw, BgBb, BgNbd, Discount, FitReport, Fitted, GammaGamma, Geometric, GompertzGammaNbd,
-    Horizon, LognormalSpend, Membership, Sbg, Schedule, SpendIndependence,
+    Bdw, BgBb, BgNbd, Bound, Discount, FitReport, Fitted, GammaGamma, Geometric, GompertzGammaNbd,
+    Horizon, LognormalSpend, Membership, Sbg, Schedule, SpendIndependence, WithCovariates,
 };
 use tenure::report::{ReportData, RetentionReport};
 use tenure::retention::{CohortMatrix, PeriodChurn, RevenueRetention};
 use tenure::segment::{Lifecycle, Rfm, RfmFeatures, RuleSet, SegmentTable, Transitions};
 use tenure::simulate::Retailer;
 use tenure::summary::{
-    ActivitySummary, DistinctHistories, Histories, History, InteractionMatrix, InteractionSummary,
-    ItemSummary, OccasionHistory, OccasionSummary, PurchaseSummary, Purchases, RenewalSummary,
-    RfmSummary,
+    ActivitySummary, Covariates, DistinctHistories, Histories, History, InteractionMatrix,
+    InteractionSummary, ItemSummary, OccasionHistory, OccasionSummary, PurchaseSummary, Purchases,
+    RenewalSummary, RfmSummary,
 };
 
 fn thread_safe<T: Send + Sync>() {}
@@ -38,7 +38,7 @@ fn facts_summaries_and_models_go_anywhere() {
         CohortMatrix, PeriodChurn, RevenueRetention,
         BgNbd, GammaGamma, Fitted<BgNbd>, FitReport, Discount, Horizon, Schedule, Posterior<BgNbd>, Interval,
         GompertzGammaNbd, LognormalSpend, SpendIndependence, Membership<'static>,
-        Sbg, Bdw, Geometric, BgBb, RenewalSummary, OccasionSummary, OccasionHistory,
+        WithCovariates<BgNbd>, Bound<BgNbd>, Covariates, Sbg, Bdw, Geometric, BgBb, RenewalSummary, OccasionSummary, OccasionHistory,
         Retailer, ReportData, RetentionReport,
     );
     every!(unwind_safe:

@@ -15,6 +15,8 @@ mod lifetime_contract;
 mod lifetime_gompertz;
 #[path = "conformance/lifetime_pareto.rs"]
 mod lifetime_pareto;
+#[path = "conformance/lifetime_static.rs"]
+mod lifetime_static;
 #[path = "conformance/loyalty.rs"]
 mod loyalty;
 #[path = "conformance/retention.rs"]

@@ -3,11 +3,16 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use nalgebra::{DMatrix, DVector};
+use nalgebra::DMatrix;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::error::{ConfigError, FitError};
-use crate::numeric::optimise::{Evaluation, Limits, Optimum, Status, minimise};
+mod problem;
+mod search;
+
+use crate::error::ConfigError;
+
+pub(super) use self::problem::{Maximum, Problem};
+pub(super) use self::search::{End, Verdict, search};
 
 /// How to search for the maximum of a likelihood.
 ///
@@ -16,7 +21,7 @@ use crate::numeric::optimise::{Evaluation, Limits, Optimum, Status, minimise};
 /// | `max_iterations` | 500 | from 1 |
 /// | `tolerance` | 1e-10 | above 0 |
 /// | `penalty` | 0 | from 0 |
-/// | `start` | from the data | one positive number for each parameter |
+/// | `start` | from the data | one number for each parameter, positive but for coefficients |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FitOptions {
@@ -47,6 +52,11 @@ impl Default for FitOptions {
 
 impl FitOptions {
     fn check(&self, parameters: usize) -> Result<(), ConfigError> {
+        self.check_supports(&vec![Support::Positive; parameters])
+    }
+
+    /// Checks the settings for parameters of these supports.
+    pub(super) fn check_supports(&self, supports: &[Support]) -> Result<(), ConfigError> {
         let out_of_range = |setting, value: String, expected| {
             Err(ConfigError::OutOfRange {
                 setting,
@@ -66,9 +76,14 @@ impl FitOptions {
             return out_of_range("penalty", value, "a finite number that is not negative");
         }
         if let Some(start) = &self.start
-            && !(start.len() == parameters && start.iter().all(|s| *s > 0.0 && s.is_finite()))
+            && !(start.len() == supports.len()
+                && start
+                    .iter()
+                    .zip(supports)
+                    .all(|(s, support)| s.is_finite() && (*s > 0.0 || *support == Support::Real)))
         {
-            let expected = "one positive number for each parameter of the model";
+            let expected = "one positive number for each parameter of the model, and any number \
+                            for a covariate's coefficient";
             return out_of_range("start", format!("{start:?}"), expected);
         }
         Ok(())
@@ -130,6 +145,25 @@ pub struct Estimate {
     pub value: f64,
     /// Its standard error; `None` where [`FitReport::covariance`] is.
     pub standard_error: Option<f64>,
+    /// Which values it can take.
+    #[serde(default = "Support::of_most")]
+    pub support: Support,
+}
+
+/// Which values a parameter can take, and so on which scale its uncertainty is symmetric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Support {
+    /// Positive numbers: symmetric in the logarithm.
+    Positive,
+    /// All numbers, as the coefficient of a covariate: symmetric as it is.
+    Real,
+}
+
+impl Support {
+    /// Of the parameters in a file that does not say.
+    fn of_most() -> Self {
+        Self::Positive
+    }
 }
 
 /// How the search for the maximum ended.
@@ -171,6 +205,31 @@ pub enum Limit {
     One,
     /// To infinity.
     Infinity,
+    /// To minus infinity: the coefficient of a covariate.
+    NegativeInfinity,
+}
+
+impl FitStatus {
+    /// On the boundary, along a direction given by name: of these, those that take a large part in it.
+    pub(super) fn along(
+        direction: impl Iterator<Item = (Cow<'static, str>, f64, Support)> + Clone,
+    ) -> Self {
+        let largest = direction
+            .clone()
+            .fold(0.0, |most, (_, step, _)| step.abs().max(most));
+        let taking_part = direction.filter(|(_, step, _)| step.abs() > 0.3 * largest);
+        let drift = taking_part.map(|(parameter, step, support)| Drift {
+            parameter,
+            limit: match support {
+                _ if step > 0.0 => Limit::Infinity,
+                Support::Positive => Limit::Zero,
+                Support::Real => Limit::NegativeInfinity,
+            },
+        });
+        Self::Boundary {
+            drift: drift.collect(),
+        }
+    }
 }
 
 impl FitReport {
@@ -197,29 +256,60 @@ impl FitReport {
         customers: usize,
         distinct: usize,
     ) -> Self {
-        let covariance = maximum.covariance.as_ref();
-        let parameters = names.into_iter().zip(maximum.parameters).enumerate();
-        Self {
-            format: Format,
-            parameters: parameters
-                .map(|(i, (name, value))| Estimate {
-                    name: Cow::Borrowed(name),
-                    value,
-                    standard_error: covariance.map(|c| c[(i, i)].sqrt()),
-                })
-                .collect(),
-            covariance: covariance.map(|c| {
-                c.row_iter()
-                    .map(|row| row.iter().copied().collect())
-                    .collect()
-            }),
+        let named = names.into_iter().zip(maximum.parameters);
+        let ending = Ending {
+            covariance: maximum.covariance.as_ref(),
             log_likelihood: maximum.log_likelihood,
             status: maximum.status.clone(),
             iterations: maximum.iterations,
+        };
+        Self::of_estimates(
+            named.map(|(name, value)| (name.into(), value, Support::Positive)),
+            ending,
+            customers,
+            distinct,
+        )
+    }
+
+    /// As [`new`](Self::new), of any number of parameters.
+    pub(super) fn of_estimates(
+        named: impl Iterator<Item = (Cow<'static, str>, f64, Support)>,
+        ending: Ending<'_>,
+        customers: usize,
+        distinct: usize,
+    ) -> Self {
+        let covariance = ending.covariance;
+        let estimates = named
+            .enumerate()
+            .map(|(i, (name, value, support))| Estimate {
+                name,
+                value,
+                standard_error: covariance.map(|c| c[(i, i)].sqrt()),
+                support,
+            });
+        let rows = |c: &DMatrix<f64>| {
+            let rows = c.row_iter().map(|row| row.iter().copied().collect());
+            rows.collect()
+        };
+        Self {
+            format: Format,
+            parameters: estimates.collect(),
+            covariance: covariance.map(rows),
+            log_likelihood: ending.log_likelihood,
+            status: ending.status,
+            iterations: ending.iterations,
             customers,
             distinct,
         }
     }
+}
+
+/// What a report says of the end of a search, besides where it is.
+pub(super) struct Ending<'a> {
+    pub(super) covariance: Option<&'a DMatrix<f64>>,
+    pub(super) log_likelihood: f64,
+    pub(super) status: FitStatus,
+    pub(super) iterations: u32,
 }
 
 #[derive(Deserialize)]
@@ -294,174 +384,6 @@ pub(super) fn positive(setting: &'static str, value: f64) -> Result<f64, ConfigE
         value: value.to_string(),
         expected: "a positive finite number",
     })
-}
-
-/// What is to be maximised.
-pub(super) struct Problem<'a, const N: usize> {
-    pub(super) names: [&'static str; N],
-    /// The unit of each parameter: the search runs in ln(parameter / unit).
-    pub(super) units: [f64; N],
-    /// Where to begin, best guess first; the others are tried when it ends badly.
-    pub(super) starts: &'a [[f64; N]],
-}
-
-/// Where the likelihood is largest.
-pub(super) struct Maximum<const N: usize> {
-    pub(super) parameters: [f64; N],
-    pub(super) log_likelihood: f64,
-    pub(super) covariance: Option<DMatrix<f64>>,
-    pub(super) status: FitStatus,
-    pub(super) iterations: u32,
-}
-
-impl<const N: usize> Maximum<N> {
-    /// A supremum that was found without a search: one parameter at its limit, and nothing known
-    /// of the others.
-    pub(super) fn at_limit(
-        parameters: [f64; N],
-        log_likelihood: f64,
-        parameter: &'static str,
-        limit: Limit,
-    ) -> Self {
-        Self {
-            parameters,
-            log_likelihood,
-            covariance: None,
-            status: FitStatus::Boundary {
-                drift: vec![Drift {
-                    parameter: Cow::Borrowed(parameter),
-                    limit,
-                }],
-            },
-            iterations: 0,
-        }
-    }
-}
-
-impl<const N: usize> Problem<'_, N> {
-    /// Maximises a log-likelihood, given at the parameters with its derivatives in their
-    /// logarithms.
-    pub(super) fn maximise(
-        &self,
-        options: &FitOptions,
-        mut log_likelihood: impl FnMut(&[f64; N]) -> Evaluation,
-    ) -> Result<Maximum<N>, crate::Error> {
-        options.check(N)?;
-        let limits = Limits {
-            iterations: options.max_iterations,
-            gradient: options.tolerance,
-            ..Limits::LOG_PARAMETERS
-        };
-        let mut objective = |x: &DVector<f64>| {
-            let mut at = log_likelihood(&self.parameters(x));
-            at.value = -at.value + 0.5 * options.penalty * x.norm_squared();
-            at.gradient = x * options.penalty - at.gradient;
-            at.hessian = -at.hessian;
-            for i in 0..x.len() {
-                at.hessian[(i, i)] += options.penalty;
-            }
-            at
-        };
-        let mut best: Option<(Optimum, DVector<f64>)> = None;
-        let mut iterations = 0;
-        let given = options.start.iter().map(Vec::as_slice);
-        for start in given.chain(self.starts.iter().map(|s| s.as_slice())) {
-            let relative = start
-                .iter()
-                .zip(self.units)
-                .map(|(s, unit)| (s / unit).ln());
-            let from = DVector::from_iterator(N, relative);
-            let Some(end) = minimise(from.as_slice(), &limits, &mut objective) else {
-                continue;
-            };
-            iterations += end.iterations;
-            let converged = end.status == Status::Converged;
-            if best.as_ref().is_none_or(|(b, _)| end.value < b.value) {
-                best = Some((end, from));
-            }
-            if converged {
-                break;
-            }
-        }
-        let Some((optimum, from)) = best else {
-            return Err(FitError::NotConverged {
-                reason: "the likelihood is not finite at any start",
-                iterations: 0,
-            }
-            .into());
-        };
-        let parameters = self.parameters(&optimum.x);
-        let status = self.status(&optimum, &from);
-        let covariance = match status {
-            FitStatus::Interior => covariance(&optimum, &parameters),
-            _ => None,
-        };
-        Ok(Maximum {
-            log_likelihood: 0.5 * options.penalty * optimum.x.norm_squared() - optimum.value,
-            parameters,
-            covariance,
-            status,
-            iterations,
-        })
-    }
-
-    fn parameters(&self, x: &DVector<f64>) -> [f64; N] {
-        let mut parameters = self.units;
-        for (parameter, x) in parameters.iter_mut().zip(x) {
-            *parameter *= x.exp();
-        }
-        parameters
-    }
-
-    fn status(&self, optimum: &Optimum, from: &DVector<f64>) -> FitStatus {
-        // Parameters that were found move by a few units of their logarithm; those that run away
-        // move until the search gives up.
-        const RUN_AWAY: f64 = 8.0;
-        let moved = &optimum.x - from;
-        let direction = match &optimum.status {
-            Status::Converged => return FitStatus::Interior,
-            Status::DivergedAlong(step) if moved.amax() < RUN_AWAY => step,
-            _ if moved.amax() >= RUN_AWAY => &moved,
-            _ => {
-                let scaled = optimum
-                    .gradient
-                    .zip_map(&optimum.x, |g, x| g.abs() * x.abs().max(1.0));
-                let slope = scaled.amax() / optimum.value.abs().max(1.0);
-                return FitStatus::Unfinished { slope };
-            }
-        };
-        let named = self.names.into_iter().zip(direction);
-        let drift = named
-            .filter(|(_, step)| step.abs() > 0.3 * direction.amax())
-            .map(|(name, &step)| Drift {
-                parameter: Cow::Borrowed(name),
-                limit: if step > 0.0 {
-                    Limit::Infinity
-                } else {
-                    Limit::Zero
-                },
-            });
-        FitStatus::Boundary {
-            drift: drift.collect(),
-        }
-    }
-}
-
-/// The inverse of the information in the parameters themselves:
-/// ∂²/∂θᵢ∂θⱼ = (∂²/∂xᵢ∂xⱼ − δᵢⱼ ∂/∂xᵢ) / (θᵢ θⱼ) for x = ln θ.
-fn covariance(optimum: &Optimum, parameters: &[f64]) -> Option<DMatrix<f64>> {
-    // Inverted in the logarithms, where the entries are of one size, then scaled.
-    let mut information = optimum.hessian.clone();
-    for (i, g) in optimum.gradient.iter().enumerate() {
-        information[(i, i)] -= g;
-    }
-    let mut covariance = information.cholesky()?.inverse();
-    for (i, &left) in parameters.iter().enumerate() {
-        for (j, &right) in parameters.iter().enumerate() {
-            covariance[(i, j)] *= left * right;
-        }
-    }
-    Some(covariance)
 }
 
 #[cfg(test)]

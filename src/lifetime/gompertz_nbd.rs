@@ -5,6 +5,7 @@ mod likelihood;
 
 use serde::{Deserialize, Serialize};
 
+use super::covariates::{Base, PurchaseBase, Side};
 use super::fit::{FitOptions, FitReport, Fitted, Format, Problem, positive};
 use super::posterior::{self, Posterior, PosteriorOptions, Target};
 use super::random_lifetime::{Known, Likelihood, RandomLifetime};
@@ -270,6 +271,50 @@ impl Fitted<GompertzGammaNbd> {
     ) -> Result<Posterior<GompertzGammaNbd>, Error> {
         let data = Likelihood::new(histories, Counts::new(histories)?);
         posterior::draw(self, options, &Data(data))
+    }
+}
+
+impl Base for GompertzGammaNbd {
+    type Parameters = [f64; 5];
+    type Data = Likelihood;
+
+    const NAMES: &'static [&'static str] = &NAMES;
+    const TIMES: &'static [usize] = &[1];
+    const SIDES: [Side; 2] = [
+        Side::new("trans", &[(1, -1.0)]),
+        Side::new("life", &[(4, -1.0)]),
+    ];
+
+    fn parameters(&self) -> [f64; 5] {
+        [self.r, self.alpha, self.b, self.s, self.beta]
+    }
+
+    fn with_parameters(&self, parameters: [f64; 5]) -> Self {
+        Self::from_valid(parameters)
+    }
+
+    fn evaluate(&self, data: &Likelihood) -> Evaluation {
+        self.evaluate(data)
+    }
+}
+
+impl PurchaseBase for GompertzGammaNbd {
+    type Choice = ();
+
+    fn fit_without(
+        histories: &Histories,
+        (): (),
+        options: &FitOptions,
+    ) -> Result<Fitted<Self>, Error> {
+        Self::fit(histories, options)
+    }
+
+    fn arrange(&self, histories: &DistinctHistories) -> Result<Likelihood, Error> {
+        Ok(Likelihood::new(histories, Counts::of_any(histories)))
+    }
+
+    fn ln_likelihood_of_one(&self, history: &History) -> f64 {
+        self.log_likelihood(history)
     }
 }
 

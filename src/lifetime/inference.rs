@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ChiSquared, ContinuousCDF, Normal};
 
-use super::fit::{Estimate, FitReport};
+use super::fit::{Estimate, FitReport, Support};
 use crate::error::ConfigError;
 
 impl Estimate {
-    /// The Wald interval of the parameter: value · exp(± z · standard error / value), so that it is
-    /// as symmetric as the likelihood is in the logarithm, and never negative.
+    /// The Wald interval of the parameter. Of a positive one value · exp(± z · standard error /
+    /// value), so that it is as symmetric as the likelihood is in the logarithm, and never negative; of a
+    /// coefficient, which may have either sign, value ± z · standard error.
     ///
     /// `None` without a standard error.
     ///
@@ -41,9 +42,12 @@ impl Estimate {
             });
         }
         let z = Normal::standard().inverse_cdf(0.5 + level / 2.0);
-        Ok(self.standard_error.map(|error| {
-            let factor = (z * error / self.value).exp();
-            (self.value / factor, self.value * factor)
+        Ok(self.standard_error.map(|error| match self.support {
+            Support::Positive => {
+                let factor = (z * error / self.value).exp();
+                (self.value / factor, self.value * factor)
+            }
+            Support::Real => (self.value - z * error, self.value + z * error),
         }))
     }
 }
@@ -130,12 +134,21 @@ mod tests {
             name: "r".into(),
             value: 2.0,
             standard_error: Some(0.5),
+            support: Support::Positive,
         };
         // 2 exp(1.959963984540054 / 4), where the number is the 97.5% point of the normal law.
         let (lower, upper) = estimate.interval(0.95).unwrap().unwrap();
         assert_relative_eq!(upper, 3.264_603_045_733_369, max_relative = 1e-9);
         assert_relative_eq!(lower * upper, 4.0, max_relative = 1e-12);
         assert!(estimate.interval(1.0).is_err() && estimate.interval(f64::NAN).is_err());
+        let coefficient = Estimate {
+            value: -0.25,
+            support: Support::Real,
+            ..estimate
+        };
+        let (lower, upper) = coefficient.interval(0.95).unwrap().unwrap();
+        assert_relative_eq!(upper - lower, 1.959_963_984_540_054, max_relative = 1e-9);
+        assert_relative_eq!(lower + upper, -0.5, max_relative = 1e-12);
     }
 
     #[test]

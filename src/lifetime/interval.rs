@@ -377,7 +377,7 @@ impl RowsByDistinct {
 }
 
 impl Interval {
-    const NOTHING: Self = Self {
+    pub(super) const NOTHING: Self = Self {
         lower: 0.0,
         mean: 0.0,
         upper: 0.0,

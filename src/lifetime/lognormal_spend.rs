@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SpendModel;
 use super::fit::{FitOptions, FitReport, Fitted, Format, Problem, positive};
-use super::posterior::{self, Parameters, Posterior};
+use super::posterior::{self, Posterior, PosteriorOptions, Target};
 use crate::error::{ConfigError, Error, FitError};
 use crate::numeric::optimise::Evaluation;
 use crate::summary::{Histories, History, Numbering};
@@ -159,17 +159,51 @@ impl Fitted<LognormalSpend> {
         draws: u32,
         seed: u64,
     ) -> Result<Posterior<LognormalSpend>, Error> {
-        let data = Likelihood::new(histories);
-        posterior::draw(self, draws, seed, |model| data.evaluate(model).value)
+        self.posterior_with(histories, &PosteriorOptions::around_maximum(draws, seed))
+    }
+
+    /// Draws from the posterior of the parameters under a stated prior, given the histories that the
+    /// model was fitted to; with a proper prior also where the fit ended on the boundary.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for options out of range; [`FitError::NotIdentified`] for a fit that ended on
+    /// the boundary when the prior is flat.
+    pub fn posterior_with(
+        &self,
+        histories: &Histories,
+        options: &PosteriorOptions,
+    ) -> Result<Posterior<LognormalSpend>, Error> {
+        let data = Data {
+            likelihood: Likelihood::new(histories),
+            // Any amount of the size of the data will do as the unit.
+            unit: self.model.median,
+        };
+        posterior::draw(self, options, &data)
     }
 }
 
-impl Parameters for LognormalSpend {
-    fn from_parameters(parameters: &[f64]) -> Option<Self> {
+/// What the posterior is drawn from.
+struct Data {
+    likelihood: Likelihood,
+    unit: f64,
+}
+
+impl Target for Data {
+    type Model = LognormalSpend;
+
+    fn model(&self, parameters: &[f64]) -> Option<LognormalSpend> {
         let &[median, tau, sigma] = parameters else {
             return None;
         };
-        Self::new(median, tau, sigma).ok()
+        LognormalSpend::new(median, tau, sigma).ok()
+    }
+
+    fn evaluate(&self, model: &LognormalSpend) -> Evaluation {
+        self.likelihood.evaluate(model)
+    }
+
+    fn units(&self) -> Vec<f64> {
+        vec![self.unit, 1.0, 1.0]
     }
 }
 

@@ -42,6 +42,7 @@
 //! | the two together, discounted | [`CustomerValue`] |
 //! | how many purchases will a cohort make, week by week | [`forecast`] |
 //! | how sure is that | [`interval`] |
+//! | any of these (and [`Sbg`]), where the channel, the age or another trait of the customers plays a part | [`WithCovariates`] |
 //! | which of these models predicts my customers best | [`compare`] |
 //! | purchases on set occasions (a yearly appeal, a monthly box) | [`BgBb`] |
 //! | contracts: who will still be there, for how long | [`Sbg`] |
@@ -85,6 +86,7 @@ mod bg_bb;
 mod bg_cnbd;
 mod bg_nbd;
 pub mod compare;
+mod covariates;
 mod family;
 mod fit;
 pub mod forecast;
@@ -114,8 +116,11 @@ pub use beta_geometric::Regularity;
 pub use bg_bb::BgBb;
 pub use bg_cnbd::BgCnbd;
 pub use bg_nbd::BgNbd;
+pub use covariates::{
+    Bound, Coefficient, ContractCovariateOptions, CovariateOptions, WithCovariates,
+};
 pub use family::Family;
-pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit};
+pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit, Support};
 pub use gamma_gamma::GammaGamma;
 pub use geometric::Geometric;
 pub use gompertz_nbd::GompertzGammaNbd;

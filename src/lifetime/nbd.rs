@@ -3,6 +3,7 @@
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
+use super::covariates::{Base, PurchaseBase, Side};
 use super::fit::{FitOptions, FitReport, Fitted, Format, Problem, positive};
 use super::posterior::{self, Posterior, PosteriorOptions, Target};
 use super::rates::{Counts, ln_coefficients, no_purchases};
@@ -87,7 +88,7 @@ impl Nbd {
         histories: &DistinctHistories,
         options: &FitOptions,
     ) -> Result<Fitted<Self>, Error> {
-        let data = Likelihood::new(histories)?;
+        let data = Likelihood::new(histories, Counts::new(histories)?)?;
         let age = data.counts.mean_age();
         let maximum = if data.counts.nobody_repeats() {
             let [r, alpha] = [1e-9, age];
@@ -136,7 +137,7 @@ impl Nbd {
 }
 
 /// The data, arranged by what each term of the likelihood depends on.
-struct Likelihood {
+pub struct Likelihood {
     counts: Counts,
     ages: Vec<Age>,
     /// Σ x ln T − ln x! over the customers with a repeat purchase.
@@ -151,8 +152,7 @@ struct Age {
 }
 
 impl Likelihood {
-    fn new(histories: &DistinctHistories) -> Result<Self, Error> {
-        let counts = Counts::new(histories)?;
+    fn new(histories: &DistinctHistories, counts: Counts) -> Result<Self, Error> {
         let mut numbering = Numbering::new();
         let mut ages: Vec<Age> = Vec::new();
         let mut constant = 0.0;
@@ -243,7 +243,8 @@ impl Fitted<Nbd> {
         histories: &DistinctHistories,
         options: &PosteriorOptions,
     ) -> Result<Posterior<Nbd>, Error> {
-        posterior::draw(self, options, &Likelihood::new(histories)?)
+        let data = Likelihood::new(histories, Counts::new(histories)?)?;
+        posterior::draw(self, options, &data)
     }
 }
 
@@ -292,6 +293,47 @@ impl PurchaseDistribution for Nbd {
             *place = (coefficient + self.ln_power(x, t.max(0.0))).exp();
             x += 1.0;
         }
+    }
+}
+
+impl Base for Nbd {
+    type Parameters = [f64; 2];
+    type Data = Likelihood;
+
+    const NAMES: &'static [&'static str] = &NAMES;
+    const TIMES: &'static [usize] = &[1];
+    const SIDES: [Side; 2] = [Side::new("trans", &[(1, -1.0)]), Side::new("life", &[])];
+
+    fn parameters(&self) -> [f64; 2] {
+        [self.r, self.alpha]
+    }
+
+    fn with_parameters(&self, [r, alpha]: [f64; 2]) -> Self {
+        Self { r, alpha }
+    }
+
+    fn evaluate(&self, data: &Likelihood) -> Evaluation {
+        data.evaluate(self)
+    }
+}
+
+impl PurchaseBase for Nbd {
+    type Choice = ();
+
+    fn fit_without(
+        histories: &Histories,
+        (): (),
+        options: &FitOptions,
+    ) -> Result<Fitted<Self>, Error> {
+        Self::fit(histories, options)
+    }
+
+    fn arrange(&self, histories: &DistinctHistories) -> Result<Likelihood, Error> {
+        Likelihood::new(histories, Counts::of_any(histories))
+    }
+
+    fn ln_likelihood_of_one(&self, history: &History) -> f64 {
+        self.log_likelihood(history)
     }
 }
 

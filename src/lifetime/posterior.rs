@@ -110,6 +110,17 @@ impl<M> Posterior<M> {
         }
     }
 
+    /// The posterior of what can be made of each parameter set.
+    pub(super) fn try_map<N, E>(
+        &self,
+        make: impl FnMut(&M) -> Result<N, E>,
+    ) -> Result<Posterior<N>, E> {
+        Ok(Posterior {
+            draws: self.draws.iter().map(make).collect::<Result<_, _>>()?,
+            diagnosis: self.diagnosis,
+        })
+    }
+
     /// The parameter sets.
     pub fn draws(&self) -> &[M] {
         &self.draws

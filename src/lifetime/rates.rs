@@ -18,10 +18,29 @@ pub(super) struct Counts {
 }
 
 impl Counts {
+    /// Of customers to whom a model is to be fitted.
+    ///
     /// # Errors
     /// [`FitError::TooFew`] without customers; [`FitError::NotIdentified`] when nobody was observed
     /// for any time.
     pub(super) fn new(histories: &DistinctHistories) -> Result<Self, Error> {
+        let counts = Self::of_any(histories);
+        if counts.customers == 0 {
+            let (what, have, need) = ("customers", 0, 1);
+            return Err(FitError::TooFew { what, have, need }.into());
+        }
+        if counts.total_age <= 0.0 {
+            return Err(FitError::NotIdentified {
+                parameter: "the purchase rate",
+                reason: "nobody was observed for any time after the first purchase",
+            }
+            .into());
+        }
+        Ok(counts)
+    }
+
+    /// Of some customers among others.
+    pub(super) fn of_any(histories: &DistinctHistories) -> Self {
         let mut counts = Self {
             customers: histories.customers(),
             distinct: histories.len(),
@@ -40,18 +59,7 @@ impl Counts {
                 _ => counts.frequencies.push((x, n)),
             }
         }
-        if counts.customers == 0 {
-            let (what, have, need) = ("customers", 0, 1);
-            return Err(FitError::TooFew { what, have, need }.into());
-        }
-        if counts.total_age <= 0.0 {
-            return Err(FitError::NotIdentified {
-                parameter: "the purchase rate",
-                reason: "nobody was observed for any time after the first purchase",
-            }
-            .into());
-        }
-        Ok(counts)
+        counts
     }
 
     pub(super) fn mean_age(&self) -> f64 {

@@ -11,7 +11,7 @@ use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
 /// The function at one point.
 #[derive(Clone, Debug)]
-pub(crate) struct Evaluation {
+pub struct Evaluation {
     pub(crate) value: f64,
     pub(crate) gradient: DVector<f64>,
     pub(crate) hessian: DMatrix<f64>,

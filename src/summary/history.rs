@@ -223,6 +223,26 @@ impl Histories {
         Self { unit, columns }
     }
 
+    /// Some of the rows, in the order asked for; numbers that are no row's are left out.
+    pub fn select(&self, rows: &[u32]) -> Self {
+        fn pick<T: Copy>(column: &[T], rows: &[u32]) -> Vec<T> {
+            let places = rows.iter().filter_map(|&row| column.get(row as usize));
+            places.copied().collect()
+        }
+        let c = &self.columns;
+        Self {
+            unit: self.unit,
+            columns: HistoryColumns {
+                customer: pick(&c.customer, rows),
+                frequency: pick(&c.frequency, rows),
+                recency: pick(&c.recency, rows),
+                age: pick(&c.age, rows),
+                log_gaps: pick(&c.log_gaps, rows),
+                mean_spend: pick(&c.mean_spend, rows),
+            },
+        }
+    }
+
     /// How many customers there are.
     pub fn len(&self) -> usize {
         self.columns.frequency.len()

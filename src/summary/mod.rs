@@ -37,6 +37,9 @@
 //! | who took which item | [`InteractionSummary`] | [`InteractionMatrix`] | 24 a distinct triple |
 //! | what is popular | [`ItemSummary`] | itself | 56 an item |
 //!
+//! What is known of customers besides what they did ([`Covariates`]: channel, age) is no summary, but is
+//! kept here, beside the histories that it goes with.
+//!
 //! # What they assume
 //!
 //! Customers and items are dense numbers. A day is a calendar day of the [`Zone`](crate::event::Zone)
@@ -60,6 +63,7 @@
 mod activity;
 mod calendar;
 mod counted;
+mod covariates;
 mod distinct;
 mod history;
 mod interactions;
@@ -76,6 +80,10 @@ mod timeline;
 use std::fmt::Debug;
 
 pub use activity::{ActivitySummary, CohortCounts};
+#[cfg(feature = "csv")]
+pub use covariates::CovariateColumns;
+pub(crate) use covariates::check_aligned;
+pub use covariates::{CovariateGroup, Covariates};
 pub use distinct::DistinctHistories;
 pub use history::{Histories, History, HistoryColumns, TimeUnit};
 pub use interactions::{InteractionMatrix, InteractionSummary};

@@ -13,6 +13,7 @@ use super::data::{DataFolder, Table};
 use super::lifetime_contract;
 use super::lifetime_gompertz;
 use super::lifetime_pareto;
+use super::lifetime_static;
 use super::tally::Tally;
 
 #[path = "lifetime_mbg.rs"]
@@ -32,7 +33,7 @@ const CLAIMED: &[&str] = &[
 ];
 
 fn is_claimed(model: &str) -> bool {
-    CLAIMED.contains(&model) || mbg::is_claimed(model)
+    CLAIMED.contains(&model) || mbg::is_claimed(model) || lifetime_static::is_claimed(model)
 }
 
 pub fn evaluate(json: &Value, data: &DataFolder, tally: &mut Tally) {
@@ -63,6 +64,9 @@ fn check_fit(entry: &Value, data: &DataFolder, tally: &mut Tally) {
         "pnbd" => lifetime_pareto::fit_pareto_nbd,
         "ggomnbd" => lifetime_gompertz::fit,
         "bgbb" => lifetime_contract::fit_bg_bb,
+        _ if lifetime_static::is_claimed(model) => {
+            return lifetime_static::check_fit(entry, data, tally);
+        }
         "sbg" | "bdw" | "geometric" => {
             return compare(entry, &lifetime_contract::fit_curve(entry), tally);
         }
@@ -71,12 +75,22 @@ fn check_fit(entry: &Value, data: &DataFolder, tally: &mut Tally) {
             None => return unsupported_all(tally, id, expected, is_claimed(model)),
         },
     };
+    compare_with_data(entry, data, tally, fit);
+}
+
+/// Fits to the data file that the entry names.
+pub fn compare_with_data(
+    entry: &Value,
+    data: &DataFolder,
+    tally: &mut Tally,
+    fit: impl Fn(&Table, f64) -> FitFigures,
+) {
     let file = entry["data"]
         .as_str()
         .and_then(|d| d.split_whitespace().next())
         .unwrap_or("?");
     let Some(table) = data.table(file) else {
-        return tally.without_data(id, file, expected);
+        return tally.without_data(text(entry, "id"), file, &entry["expected"]);
     };
     compare(entry, &fit(&table, days_per_unit(entry)), tally);
 }
@@ -214,6 +228,7 @@ fn check_answers(entry: &Value, tally: &mut Tally) {
         "pnbd" => lifetime_pareto::check_pareto_nbd(entry, tally),
         "ggomnbd" => lifetime_gompertz::check(entry, tally),
         _ if mbg::is_claimed(model) => mbg::check_answers(entry, tally),
+        _ if lifetime_static::is_claimed(model) => lifetime_static::check_answers(entry, tally),
         "sbg" | "bdw" | "geometric" => lifetime_contract::check_curve(entry, tally),
         "bgbb" => {
             let answer = lifetime_contract::bg_bb_answers(&params, input);

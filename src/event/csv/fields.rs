@@ -13,7 +13,7 @@ const SHOWN_CHARS: usize = 40;
 const LISTED_COLUMNS: usize = 50;
 
 /// A CSV stream after its header, and the rows of it that were rejected.
-pub(super) struct Table<R> {
+pub(crate) struct Table<R> {
     records: Records<R>,
     header: Vec<String>,
     on_error: OnError,
@@ -21,13 +21,13 @@ pub(super) struct Table<R> {
 }
 
 /// A column that is read, by its place in the header.
-pub(super) struct Column {
+pub(crate) struct Column {
     index: usize,
     name: String,
 }
 
 impl<R: Read> Table<R> {
-    pub(super) fn open(reader: R, options: &CsvOptions<'_>) -> Result<Self, DataError> {
+    pub(crate) fn open(reader: R, options: &CsvOptions<'_>) -> Result<Self, DataError> {
         let mut records = Records::new(reader, options.delimiter.byte())?;
         let header = match records.next()? {
             None => {
@@ -53,7 +53,7 @@ impl<R: Read> Table<R> {
     }
 
     /// Finds the column of a name; `role` says what it holds.
-    pub(super) fn column(&self, name: &str, role: &'static str) -> Result<Column, DataError> {
+    pub(crate) fn column(&self, name: &str, role: &'static str) -> Result<Column, DataError> {
         let named = |other: &&String| other.as_str() == name;
         match self.header.iter().filter(named).count() {
             1 => {}
@@ -89,7 +89,7 @@ impl<R: Read> Table<R> {
 
     /// Hands each whole row to `take`. A row that it refuses is rejected, or ends the reading,
     /// as the options say.
-    pub(super) fn read(
+    pub(crate) fn read(
         mut self,
         mut take: impl FnMut(&Record<'_>) -> Result<(), DataError>,
     ) -> Result<Rejected, DataError> {
@@ -121,7 +121,7 @@ impl Column {
     }
 
     /// A key: text that is there, not too long, and free of NUL.
-    pub(super) fn key<'r>(&self, record: &Record<'r>) -> Result<&'r str, DataError> {
+    pub(crate) fn key<'r>(&self, record: &Record<'r>) -> Result<&'r str, DataError> {
         let text = self.text(record)?;
         if text.is_empty() {
             return Err(self.bad(record, "a key that is not empty"));
@@ -188,7 +188,14 @@ impl Column {
             .ok_or_else(|| self.bad(record, "a finite number that is not negative"))
     }
 
-    fn bad(&self, record: &Record<'_>, expected: &'static str) -> DataError {
+    /// A finite number of either sign.
+    pub(crate) fn number(&self, record: &Record<'_>) -> Result<f64, DataError> {
+        let number = self.text(record)?.parse().ok();
+        let finite = number.filter(|number: &f64| number.is_finite());
+        finite.ok_or_else(|| self.bad(record, "a finite number"))
+    }
+
+    pub(crate) fn bad(&self, record: &Record<'_>, expected: &'static str) -> DataError {
         DataError::Value {
             row: record.row,
             column: self.name.clone(),

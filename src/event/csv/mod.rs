@@ -68,7 +68,7 @@
 //! [`RECORD_BYTES_MAX`] bytes or more is a bad row.
 
 mod aliases;
-mod fields;
+pub(crate) mod fields;
 mod interactions;
 mod keys;
 mod records;
@@ -195,7 +195,7 @@ impl<'a> CsvOptions<'a> {
         }
     }
 
-    fn resolve<'k>(&'k self, key: &'k str) -> &'k str {
+    pub(crate) fn resolve<'k>(&'k self, key: &'k str) -> &'k str {
         self.aliases.map_or(key, |aliases| aliases.resolve(key))
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Records<R> {
 }
 
 /// One record: its fields, unquoted, or what kept it from being read.
-pub(super) struct Record<'a> {
+pub(crate) struct Record<'a> {
     /// The line on which the record begins, counted from 1.
     pub(super) row: u64,
     pub(super) fault: Option<Fault>,

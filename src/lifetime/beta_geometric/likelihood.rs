@@ -21,7 +21,7 @@ use crate::numeric::reduce::sum_chunks;
 use crate::summary::{DistinctHistories, Numbering};
 
 /// The data, arranged by what each term depends on.
-pub(in crate::lifetime) struct Likelihood {
+pub struct Likelihood {
     form: Form,
     frequencies: Vec<Frequency>,
     pub(super) ages: Vec<Age>,

@@ -152,6 +152,19 @@ macro_rules! beta_geometric_model {
             fn with(&self, [r, alpha, a, b]: [f64; 4]) -> Result<Self, $crate::error::ConfigError> {
                 Self::new(r, alpha, a, b)
             }
+
+            fn fit_choice(
+                histories: &$crate::summary::Histories,
+                (): (),
+                options: &$crate::lifetime::FitOptions,
+            ) -> Result<$crate::lifetime::Fitted<Self>, $crate::Error> {
+                Self::fit(histories, options)
+            }
+
+            /// Nothing: a purchase is one stage.
+            fn of_gaps(&self, _: &$crate::summary::Histories) -> f64 {
+                0.0
+            }
         }
 
         impl TryFrom<$crate::lifetime::beta_geometric::Saved> for $Model {
@@ -170,7 +183,7 @@ macro_rules! beta_geometric_model {
             }
         }
 
-        $crate::lifetime::beta_geometric::beta_geometric_answers!($Model);
+        $crate::lifetime::beta_geometric::beta_geometric_answers!($Model, ());
     };
 }
 
@@ -261,6 +274,18 @@ macro_rules! regular_beta_geometric_model {
             fn with(&self, [r, alpha, a, b]: [f64; 4]) -> Result<Self, $crate::error::ConfigError> {
                 Self::new(self.k, r, alpha, a, b)
             }
+
+            fn fit_choice(
+                histories: &$crate::summary::Histories,
+                regularity: $crate::lifetime::Regularity,
+                options: &$crate::lifetime::FitOptions,
+            ) -> Result<$crate::lifetime::Fitted<Self>, $crate::Error> {
+                Self::fit(histories, regularity, options)
+            }
+
+            fn of_gaps(&self, histories: &$crate::summary::Histories) -> f64 {
+                $crate::lifetime::beta_geometric::of_gaps(histories, self.k)
+            }
         }
 
         impl TryFrom<$crate::lifetime::beta_geometric::SavedRegular> for $Model {
@@ -279,13 +304,16 @@ macro_rules! regular_beta_geometric_model {
             }
         }
 
-        $crate::lifetime::beta_geometric::beta_geometric_answers!($Model);
+        $crate::lifetime::beta_geometric::beta_geometric_answers!(
+            $Model,
+            $crate::lifetime::Regularity
+        );
     };
 }
 
 /// What both have in common.
 macro_rules! beta_geometric_answers {
-    ($Model:ident) => {
+    ($Model:ident, $Choice:ty) => {
         impl $Model {
             /// Shape of the rates: the smaller, the more customers differ.
             pub fn r(&self) -> f64 {
@@ -368,6 +396,59 @@ macro_rules! beta_geometric_answers {
 
             fn units(&self) -> Vec<f64> {
                 self.likelihood.units().to_vec()
+            }
+        }
+
+        impl $crate::lifetime::covariates::Base for $Model {
+            type Parameters = [f64; 4];
+            type Data = $crate::lifetime::beta_geometric::Likelihood;
+
+            const NAMES: &'static [&'static str] = &["r", "alpha", "a", "b"];
+            const TIMES: &'static [usize] = &[1];
+            const SIDES: [$crate::lifetime::covariates::Side; 2] = [
+                $crate::lifetime::covariates::Side::new("trans", &[(1, -1.0)]),
+                $crate::lifetime::covariates::Side::new("life", &[(2, 1.0), (3, 1.0)]),
+            ];
+
+            fn parameters(&self) -> [f64; 4] {
+                self.process().parameters()
+            }
+
+            fn with_parameters(&self, parameters: [f64; 4]) -> Self {
+                use $crate::lifetime::beta_geometric::BetaGeometric;
+                Self::of(BetaGeometric::new(self.process().form, parameters))
+            }
+
+            fn evaluate(&self, data: &Self::Data) -> $crate::numeric::optimise::Evaluation {
+                data.evaluate(&self.process())
+            }
+        }
+
+        impl $crate::lifetime::covariates::PurchaseBase for $Model {
+            type Choice = $Choice;
+
+            fn fit_without(
+                histories: &$crate::summary::Histories,
+                choice: $Choice,
+                options: &$crate::lifetime::FitOptions,
+            ) -> Result<$crate::lifetime::Fitted<Self>, $crate::Error> {
+                Self::fit_choice(histories, choice, options)
+            }
+
+            fn arrange(
+                &self,
+                histories: &$crate::summary::DistinctHistories,
+            ) -> Result<Self::Data, $crate::Error> {
+                use $crate::lifetime::beta_geometric::Likelihood;
+                Ok(Likelihood::new(histories, self.process().form))
+            }
+
+            fn ln_likelihood_of_one(&self, history: &$crate::summary::History) -> f64 {
+                self.log_likelihood(history)
+            }
+
+            fn constant(&self, histories: &$crate::summary::Histories) -> f64 {
+                self.of_gaps(histories)
             }
         }
 

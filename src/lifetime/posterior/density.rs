@@ -1,30 +1,38 @@
-//! The density that is drawn from, in the logarithms of the parameters.
+//! The density that is drawn from, in the logarithms of the parameters (coefficients of covariates, which
+//! may be negative, as they are).
 
 use nalgebra::{DMatrix, DVector};
 
 use super::Prior;
 use crate::error::FitError;
-use crate::lifetime::FitReport;
+use crate::lifetime::{Estimate, FitReport, Support};
 use crate::numeric::optimise::{Evaluation, Limits, minimise};
 
-/// A model's likelihood of given data, as a function of its parameters, all positive.
+/// A model's likelihood of given data, as a function of its parameters.
 pub(in crate::lifetime) trait Target: Sync {
-    type Model: Copy + Send + Sync;
+    type Model: Clone + Send + Sync;
 
     /// The model of these parameters, in the order of the fit's report; `None` when one is out of
     /// range.
     fn model(&self, parameters: &[f64]) -> Option<Self::Model>;
 
-    /// The log-likelihood up to a constant, with its derivatives in the logarithms of the parameters.
+    /// The log-likelihood up to a constant, with its derivatives in the logarithms of the parameters
+    /// that are positive, and in the others as they are.
     fn evaluate(&self, model: &Self::Model) -> Evaluation;
 
-    /// The unit of each parameter.
+    /// The unit of each parameter; 1 of those that are not positive.
     fn units(&self) -> Vec<f64>;
+
+    /// Which values each parameter can take.
+    fn supports(&self) -> Vec<Support> {
+        vec![Support::Positive; self.units().len()]
+    }
 }
 
 /// Likelihood times prior.
 pub(super) struct Density<'a, T> {
     target: &'a T,
+    supports: Vec<Support>,
     ln_units: Vec<f64>,
     /// 1 / spread², or 0.
     precision: f64,
@@ -42,6 +50,7 @@ impl<'a, T: Target> Density<'a, T> {
     pub(super) fn new(target: &'a T, prior: Prior) -> Self {
         Self {
             target,
+            supports: target.supports(),
             ln_units: target.units().iter().map(|unit| libm::log(*unit)).collect(),
             precision: match prior {
                 Prior::Flat => 0.0,
@@ -52,8 +61,17 @@ impl<'a, T: Target> Density<'a, T> {
 
     /// `None` where the density is 0.
     pub(super) fn at(&self, logs: &[f64]) -> Option<At<T::Model>> {
-        let parameters: Vec<f64> = logs.iter().map(|x| libm::exp(*x)).collect();
-        self.at_parameters(logs, &parameters)
+        self.at_parameters(logs, &self.parameters(logs))
+    }
+
+    fn parameters(&self, logs: &[f64]) -> Vec<f64> {
+        let places = logs.iter().zip(&self.supports);
+        places
+            .map(|(&x, support)| match support {
+                Support::Positive => libm::exp(x),
+                Support::Real => x,
+            })
+            .collect()
     }
 
     /// As [`at`](Self::at), where the parameters are known.
@@ -85,7 +103,7 @@ impl<'a, T: Target> Density<'a, T> {
         const FAR: f64 = 3.0;
         let nearer = |by: f64| -> Vec<f64> {
             let estimates = report.parameters.iter().zip(&self.ln_units);
-            let logs = estimates.map(|(e, unit)| unit + (libm::log(e.value) - unit).clamp(-by, by));
+            let logs = estimates.map(|(e, unit)| unit + (place(e) - unit).clamp(-by, by));
             logs.collect()
         };
         let found = [nearer(f64::MAX), nearer(FAR), self.ln_units.clone()].map(|start| {
@@ -109,7 +127,7 @@ impl<'a, T: Target> Density<'a, T> {
     }
 
     fn negated(&self, x: &DVector<f64>) -> Evaluation {
-        let parameters: Vec<f64> = x.iter().map(|x| libm::exp(*x)).collect();
+        let parameters = self.parameters(x.as_slice());
         let Some(model) = self.target.model(&parameters) else {
             return Evaluation {
                 value: f64::INFINITY,
@@ -131,6 +149,14 @@ impl<'a, T: Target> Density<'a, T> {
     }
 }
 
+/// Where an estimate lies: its logarithm, or itself.
+fn place(estimate: &Estimate) -> f64 {
+    match estimate.support {
+        Support::Positive => libm::log(estimate.value),
+        Support::Real => estimate.value,
+    }
+}
+
 /// A normal distribution of the logarithms of the parameters.
 pub(super) struct Laplace {
     pub(super) centre: DVector<f64>,
@@ -142,15 +168,19 @@ impl Laplace {
     /// Around the maximum of the likelihood; `None` where a fit has no covariance.
     pub(super) fn of_fit(report: &FitReport) -> Option<Self> {
         let covariance = report.covariance.as_ref()?;
-        let values: Vec<f64> = report.parameters.iter().map(|e| e.value).collect();
-        let mut of_logs = DMatrix::zeros(values.len(), values.len());
-        for (i, (row, left)) in covariance.iter().zip(&values).enumerate() {
-            for (j, (entry, right)) in row.iter().zip(&values).enumerate() {
+        let units = report.parameters.iter().map(|e| match e.support {
+            Support::Positive => e.value,
+            Support::Real => 1.0,
+        });
+        let units: Vec<f64> = units.collect();
+        let mut of_logs = DMatrix::zeros(units.len(), units.len());
+        for (i, (row, left)) in covariance.iter().zip(&units).enumerate() {
+            for (j, (entry, right)) in row.iter().zip(&units).enumerate() {
                 of_logs[(i, j)] = entry / (left * right);
             }
         }
         Some(Self {
-            centre: DVector::from_iterator(values.len(), values.iter().map(|v| libm::log(*v))),
+            centre: DVector::from_iterator(units.len(), report.parameters.iter().map(place)),
             scale: of_logs.cholesky()?.unpack(),
         })
     }

@@ -51,7 +51,7 @@ pub(super) fn draw<T: Target>(
     let total: f64 = weights.iter().sum();
     let squares: f64 = weights.iter().map(|w| w * w).sum();
     let models = weighted.iter().zip(&weights);
-    let possible = models.filter_map(|((_, model), weight)| Some(((*model)?, *weight)));
+    let possible = models.filter_map(|((_, model), weight)| Some((model.clone()?, *weight)));
     Ok(Posterior {
         draws: resample(possible, total, options.draws, rng.random()),
         diagnosis: Diagnosis::Importance {
@@ -86,7 +86,7 @@ impl Proposal {
 
 /// Systematic resampling: equally spaced ticks on the running sum of the weights, the first at
 /// `offset` (0 to 1) of a step.
-fn resample<M: Copy>(
+fn resample<M: Clone>(
     weighted: impl Iterator<Item = (M, f64)>,
     total: f64,
     draws: u32,
@@ -99,11 +99,11 @@ fn resample<M: Copy>(
     let mut last = None;
     for (model, weight) in weighted.filter(|(_, weight)| *weight > 0.0) {
         reached += weight;
-        last = Some(model);
         while tick < draws && (f64::from(tick) + offset) * step < reached {
-            drawn.push(model);
+            drawn.push(model.clone());
             tick += 1;
         }
+        last = Some(model);
     }
     // A tick that rounding put on the very end belongs to the last proposal.
     if let Some(last) = last {

@@ -52,7 +52,7 @@ pub(super) fn draw<T: Target>(
     let spread = (0..draws).map(|i| i * total / draws);
     let chosen = spread.filter_map(|i| walked[i % walked.len()].models.get(i / walked.len()));
     Ok(Posterior {
-        draws: chosen.copied().collect(),
+        draws: chosen.cloned().collect(),
         diagnosis: Diagnosis::Chains {
             split_r_hat: worst,
             effective_sample_size: least,
@@ -96,7 +96,7 @@ fn walk<T: Target>(
     };
     for _ in 0..steps {
         let Step { to, diverged, .. } = step(density, learning.scale(), length, state, rng);
-        chain.models.push(to.model);
+        chain.models.push(to.model.clone());
         chain.logs.push(to.logs.clone());
         chain.divergences += usize::from(diverged);
         state = to;

@@ -20,7 +20,7 @@ use crate::numeric::reduce::{map_into, sum_chunks};
 use crate::summary::{DistinctHistories, Numbering};
 
 /// The data, arranged by what each term depends on.
-pub(in crate::lifetime) struct Likelihood {
+pub struct Likelihood {
     counts: Counts,
     /// The distinct (x, t_x) and (x, T).
     at_last: Vec<Place>,

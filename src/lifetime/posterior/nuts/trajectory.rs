@@ -21,7 +21,7 @@ pub(super) struct State<M> {
     slope: DVector<f64>,
 }
 
-impl<M: Copy> State<M> {
+impl<M: Clone> State<M> {
     pub(super) fn new<T: Target<Model = M>>(
         density: &Density<T>,
         logs: DVector<f64>,
@@ -109,7 +109,7 @@ struct Path<M> {
     ln_weight: f64,
 }
 
-impl<M: Copy> Path<M> {
+impl<M: Clone> Path<M> {
     fn at(point: Point<M>) -> Self {
         Self {
             chosen: point.state.clone(),
