@@ -38,6 +38,7 @@
 //! | what will a purchase be worth | [`GammaGamma`] |
 //! | the two together, discounted | [`CustomerValue`] |
 //! | how many purchases will a cohort make, week by week | [`forecast`] |
+//! | when will a customer buy next, how many purchases will it be, who is alive in a year | [`FuturePurchases`] |
 //! | how sure is that | [`interval`] |
 //! | purchases on set occasions (a yearly appeal, a monthly box) | [`BgBb`] |
 //! | contracts: who will still be there, for how long | [`Sbg`] |
@@ -80,6 +81,7 @@ mod bg_cnbd;
 mod bg_nbd;
 mod fit;
 pub mod forecast;
+mod future;
 mod gamma_gamma;
 mod geometric;
 mod inference;
@@ -102,6 +104,7 @@ pub use bg_bb::BgBb;
 pub use bg_cnbd::BgCnbd;
 pub use bg_nbd::BgNbd;
 pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit};
+pub use future::FuturePurchases;
 pub use gamma_gamma::GammaGamma;
 pub use geometric::Geometric;
 pub use inference::LikelihoodRatio;

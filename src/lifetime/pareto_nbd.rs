@@ -1,6 +1,7 @@
 //! Pareto/NBD: customers buy at random and leave at a random moment.
 
 mod distribution;
+mod future;
 mod likelihood;
 
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ use crate::summary::{DistinctHistories, Histories, History, Numbering};
 ///   one-time buyers are not all alive by definition.
 ///
 /// ```
-/// use tenure::lifetime::{ParetoNbd, PurchaseModel};
+/// use tenure::lifetime::{FuturePurchases, ParetoNbd, PurchaseModel};
 /// use tenure::summary::History;
 ///
 /// // CDNOW, in weeks: two repeat purchases, the last after 30.43 weeks of 38.86.
@@ -164,13 +165,6 @@ impl ParetoNbd {
         histories.iter().fold(0.0, |sum, (history, count)| {
             sum + f64::from(count) * self.log_likelihood(&history)
         })
-    }
-
-    /// The probability that the customer is still alive some time after the end of the observation:
-    /// P(alive) ((β + T) / (β + T + `delay`))^s. A delay that is not positive is none.
-    pub fn probability_alive_after(&self, history: &History, delay: f64) -> f64 {
-        let stays = -self.s * (delay.max(0.0) / (self.beta + history.age)).ln_1p();
-        self.probability_alive(history) * stays.exp()
     }
 
     /// For a customer alive at `t` after `frequency` purchases: the probabilities that leaving, or a
