@@ -10,8 +10,8 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use tenure::lifetime::interval::{Posterior, ValueIntervals};
 use tenure::lifetime::{
-    BgNbd, CustomerValue, Discount, FitOptions, GammaGamma, Horizon, MbgNbd, PurchaseDistribution,
-    PurchaseModel, Schedule, SpendModel, UnitSpend, forecast, laws,
+    BgNbd, CustomerValue, Discount, FitOptions, FuturePurchases, GammaGamma, Horizon, MbgNbd,
+    PurchaseDistribution, PurchaseModel, Schedule, SpendModel, UnitSpend, forecast, laws,
 };
 use tenure::summary::{Histories, History, HistoryColumns, TimeUnit};
 
@@ -435,6 +435,27 @@ fn value_intervals_are_those_of_the_products() {
         let mean = values.iter().sum::<f64>() / 100.0;
         assert!((interval.mean / mean - 1.0).abs() < 1e-12);
     }
+    let of_all = ValueIntervals {
+        purchases: &purchase_draws,
+        spend: &spend_draws,
+        discount,
+        margin: 0.5,
+        horizon,
+        level: 0.9,
+    }
+    .portfolio(&histories)
+    .unwrap();
+    assert_eq!(of_all.customers, intervals);
+    let sum_under = |(purchases, spend): (&BgNbd, &GammaGamma)| -> f64 {
+        let value = CustomerValue::new(purchases, spend, discount);
+        let values = value.margin(0.5).unwrap().over(&histories, horizon);
+        values.unwrap().iter().sum()
+    };
+    let pairs = purchase_draws.draws().iter().zip(spend_draws.draws());
+    let mut sums: Vec<f64> = pairs.map(sum_under).collect();
+    sums.sort_by(f64::total_cmp);
+    assert!(sums[4] <= of_all.total.lower && of_all.total.lower <= sums[5]);
+    assert!(sums[94] <= of_all.total.upper && of_all.total.upper <= sums[95]);
     let certain = ValueIntervals {
         purchases: &Posterior::certain(*purchases),
         spend: &Posterior::certain(*spend),

@@ -13,8 +13,8 @@ use std::time::Instant;
 use proptest::prelude::*;
 use tenure::event::{Timestamp, Zone};
 use tenure::lifetime::{
-    CustomerValue, Discount, FitOptions, FitReport, FitStatus, Horizon, Limit, Nbd, ParetoNbd,
-    PurchaseDistribution, PurchaseModel, UnitSpend, laws,
+    CustomerValue, Discount, FitOptions, FitReport, FitStatus, FuturePurchases, Horizon, Limit,
+    Nbd, ParetoNbd, PurchaseDistribution, PurchaseModel, UnitSpend, laws,
 };
 use tenure::simulate::{PurchaseProcess, Retailer, RetailerConfig};
 use tenure::summary::{

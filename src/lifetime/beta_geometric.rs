@@ -18,6 +18,7 @@
 //! last".
 
 mod fit;
+mod future;
 mod likelihood;
 mod models;
 mod regular;
@@ -118,17 +119,6 @@ impl BetaGeometric {
         }
     }
 
-    /// P(alive) a while after T, for k = 1. Who is alive at T buys on at a rate λ ~ Gamma(R, α + T) and
-    /// leaves after each purchase with p ~ Beta(a, b + c), so that leaving has the rate λ p:
-    /// E[exp(−λ p t)] = E[(1 + p w)^−R] = ₂F₁(R, a; a + b + c; −w) with w = t / (α + T).
-    pub(super) fn probability_alive_after(&self, history: &History, delay: f64) -> f64 {
-        let w = (delay.max(0.0) / (self.alpha + history.age)).min(f64::MAX);
-        let exponent = self.r + self.form.stages(history.frequency);
-        let stay = self.b + self.form.tosses(history.frequency);
-        let stays = ln_hyp2f1(exponent, self.a, self.a + stay, -w);
-        self.probability_alive(history) * stays.min(0.0).exp()
-    }
-
     pub(super) fn expected_purchases(&self, history: &History, horizon: f64) -> f64 {
         let if_alive = self.expected_if_alive(history.frequency, history.age, horizon);
         self.of_standing(history, &if_alive)
@@ -161,18 +151,25 @@ impl BetaGeometric {
         })
     }
 
-    /// Either alive throughout, or left after the n-th purchase.
     pub(super) fn purchase_probabilities(&self, t: f64, out: &mut [f64]) {
-        let (counts, mut at_least) = self.counts_without_dropout(t.max(0.0), out.len());
+        out.fill(0.0);
+        self.add_purchase_probabilities(0, t, 1.0, out);
+    }
+
+    /// Adds a `share` of the probabilities of a customer who has passed some stages of the first purchase:
+    /// either alive throughout, or left after the n-th.
+    fn add_purchase_probabilities(&self, passed: u32, t: f64, share: f64, out: &mut [f64]) {
+        let (counts, mut at_least) = self.counts_without_dropout(passed, t.max(0.0), out.len());
         let before = f64::from(self.form.at_first);
         for (n, (place, &count)) in out.iter_mut().zip(&counts).enumerate().rev() {
             at_least += count;
             let tosses = n as f64 + before;
             let stays = ln_beta_ratio(self.a, self.b, tosses).exp();
-            *place = stays * count;
+            let mut here = stays * count;
             if tosses > 0.0 {
-                *place += stays * self.a / (self.b + (tosses - 1.0)) * at_least;
+                here += stays * self.a / (self.b + (tosses - 1.0)) * at_least;
             }
+            *place += share * here;
         }
     }
 
@@ -263,18 +260,20 @@ impl BetaGeometric {
     }
 
     /// P(N = n) for n < `places` and P(N ≥ `places`), N the purchases in a time t if nobody left: a
-    /// negative binomial number of stages, k of them a purchase.
-    fn counts_without_dropout(&self, t: f64, places: usize) -> (Vec<f64>, f64) {
+    /// negative binomial number of stages, k of them a purchase, `passed` fewer for the first.
+    fn counts_without_dropout(&self, passed: u32, t: f64, places: usize) -> (Vec<f64>, f64) {
         let ln_z = t.ln() - (self.alpha + t).ln();
         let mut ln_stage = -self.r * (t / self.alpha).ln_1p();
         let mut counts = vec![0.0; places];
         let mut n = 0.0;
+        let mut missing = self.form.k - passed;
         for count in &mut counts {
-            for _ in 0..self.form.k {
+            for _ in 0..missing {
                 *count += ln_stage.exp();
                 ln_stage += ((self.r + n) / (n + 1.0)).ln() + ln_z;
                 n += 1.0;
             }
+            missing = self.form.k;
         }
         if places == 0 || t == 0.0 {
             return (counts, if places == 0 { 1.0 } else { 0.0 });

@@ -228,6 +228,33 @@ impl BgBb {
         }
     }
 
+    /// On how many of the next `occasions` the customer buys: P(X(n, n + n*) = x | history) for x = 0,
+    /// 1, …, as many probabilities as `out` has places.
+    ///
+    /// Who is alive is like a new customer whose p ~ Beta(α + x, β + n − x) and θ ~ Beta(γ, δ + n).
+    pub fn future_purchase_probabilities(
+        &self,
+        history: &OccasionHistory,
+        occasions: u32,
+        out: &mut [f64],
+    ) {
+        let (x, n) = (history.frequency(), history.occasions());
+        let from_now = Self {
+            alpha: self.alpha + f64::from(x),
+            beta: self.beta + f64::from(n - x),
+            gamma: self.gamma,
+            delta: self.delta + f64::from(n),
+        };
+        let alive = self.silence(history).share_stayed();
+        from_now.purchase_probabilities(occasions, out);
+        for place in out.iter_mut() {
+            *place *= alive;
+        }
+        if let Some(none) = out.first_mut() {
+            *none = (*none + (1.0 - alive)).min(1.0);
+        }
+    }
+
     /// How customers leave, were they to buy or not.
     fn leaving(&self) -> Sbg {
         Sbg::from_valid([self.gamma, self.delta])

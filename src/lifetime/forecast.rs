@@ -1,13 +1,15 @@
 //! Forecasts for whole cohorts: totals, tracking curves, and the fit to the counts.
 //!
-//! Three questions that tell whether a model can be trusted before any single customer is looked
+//! Four questions that tell whether a model can be trusted before any single customer is looked
 //! at:
 //!
 //! * [`expected_total`]: how many purchases will all these customers make from now on;
 //! * [`tracking`]: how many would the model have expected week by week since the first customer
 //!   came, to be laid over what happened;
 //! * [`frequency_fit`]: how many customers would it expect with 0, 1, 2, … repeat purchases, beside how
-//!   many there are.
+//!   many there are;
+//! * [`conditional_expectations`]: what customers did in a hold-out by what they had done before, beside
+//!   what was expected.
 //!
 //! ```
 //! use tenure::lifetime::{BgNbd, forecast};
@@ -158,6 +160,94 @@ pub fn frequency_fit(
         }
     }
     classes
+}
+
+/// What customers who were alike so far did afterwards, beside what was expected of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ConditionalClass {
+    /// The number of repeat purchases so far; in the last class, this many or more.
+    pub purchases: u32,
+    /// How many customers made so many.
+    pub customers: u32,
+    /// How many purchases the model expects of them all in the hold-out.
+    pub expected: f64,
+    /// How many there were.
+    pub actual: u64,
+}
+
+impl ConditionalClass {
+    /// Expected purchases per customer; `None` without a customer.
+    pub fn mean_expected(&self) -> Option<f64> {
+        (self.customers > 0).then(|| self.expected / f64::from(self.customers))
+    }
+
+    /// Actual purchases per customer; `None` without a customer.
+    pub fn mean_actual(&self) -> Option<f64> {
+        // Exact below 2^53 purchases.
+        (self.customers > 0).then(|| self.actual as f64 / f64::from(self.customers))
+    }
+}
+
+/// Conditional expectations: the purchases of a hold-out of the length `horizon` by the number of repeat
+/// purchases before it, 0, 1, …, and `last` or more, expected and actual (Fader, Hardie and Lee 2005,
+/// figure 4).
+///
+/// `holdout` are each row's purchases in it.
+///
+/// ```
+/// use tenure::lifetime::{BgNbd, forecast};
+/// use tenure::summary::{Histories, HistoryColumns, TimeUnit};
+///
+/// let histories = Histories::from_columns(TimeUnit::Week, HistoryColumns {
+///     frequency: vec![2, 0, 9],
+///     recency: vec![30.43, 0.0, 37.0],
+///     age: vec![38.86; 3],
+///     ..HistoryColumns::default()
+/// })?;
+/// let model = BgNbd::new(0.243, 4.414, 0.793, 2.426)?;
+/// let classes = forecast::conditional_expectations(&model, &histories, &[1, 0, 7], 39.0, 7)?;
+/// assert_eq!((classes[7].customers, classes[7].actual), (1, 7));
+/// assert!((classes[2].mean_expected().unwrap() - 1.226).abs() < 1e-3);
+/// assert_eq!(classes[1].mean_actual(), None);
+/// # Ok::<(), tenure::Error>(())
+/// ```
+///
+/// # Errors
+/// [`DataError::Length`] unless `holdout` has one number for each row; whatever the model's batch
+/// method gives.
+pub fn conditional_expectations(
+    model: &dyn PurchaseModel,
+    histories: &Histories,
+    holdout: &[u32],
+    horizon: f64,
+    last: u32,
+) -> Result<Vec<ConditionalClass>, DataError> {
+    if holdout.len() != histories.len() {
+        return Err(DataError::Length {
+            column: "holdout",
+            found: holdout.len(),
+            reference: "histories",
+            expected: histories.len(),
+        });
+    }
+    let mut expected = vec![0.0; histories.len()];
+    model.expected_purchases_batch(histories, horizon, &mut expected)?;
+    let empty = |purchases| ConditionalClass {
+        purchases,
+        customers: 0,
+        expected: 0.0,
+        actual: 0,
+    };
+    let mut classes: Vec<ConditionalClass> = (0..=last).map(empty).collect();
+    let rows = histories.frequency().iter().zip(expected).zip(holdout);
+    for ((&frequency, expected), &actual) in rows {
+        if let Some(class) = classes.get_mut(frequency.min(last) as usize) {
+            class.customers += 1;
+            class.expected += expected;
+            class.actual += u64::from(actual);
+        }
+    }
+    Ok(classes)
 }
 
 /// Nothing is known of a customer at the moment of the first purchase.

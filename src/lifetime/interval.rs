@@ -32,7 +32,7 @@
 //! as ever. And it does not know whether the model is the right one.
 //!
 //! The intervals of customers do not add up to that of their total, because the parameters err for all
-//! of them at once but not in the same way: ask for [`Posterior::total`] or [`ValueIntervals::total`].
+//! of them at once but not in the same way: ask for [`Posterior::portfolio`] or [`ValueIntervals::portfolio`].
 //!
 //! # Which prior
 //!
@@ -100,49 +100,6 @@ impl<M> Posterior<M> {
         Ok(Interval::of(&mut answers, tail))
     }
 
-    /// The interval of an answer summed over all rows of the histories: of a portfolio, or of the part
-    /// of it that the histories hold.
-    ///
-    /// `answer` is as in [`intervals`](Self::intervals).
-    ///
-    /// ```
-    /// use tenure::lifetime::{BgNbd, FitOptions, PurchaseModel};
-    /// # use tenure::summary::{Histories, HistoryColumns, TimeUnit};
-    /// # let histories = Histories::from_columns(TimeUnit::Week, HistoryColumns {
-    /// #     frequency: [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 6, 11].repeat(20),
-    /// #     recency: [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 9.0, 20.0, 33.0, 18.0, 10.0, 35.0, 32.0, 37.0].repeat(20),
-    /// #     age: vec![38.0; 300],
-    /// #     ..HistoryColumns::default()
-    /// # })?;
-    /// let fitted = BgNbd::fit(&histories, &FitOptions::default())?;
-    /// let posterior = fitted.posterior(&histories.distinct(), 200, 1)?;
-    /// let purchases = posterior.total(&histories, 0.9, |model, histories, out| {
-    ///     model.expected_purchases_batch(histories, 39.0, out)
-    /// })?;
-    /// assert!(purchases.lower > 100.0 && purchases.lower < purchases.upper);
-    /// # Ok::<(), tenure::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`intervals`](Self::intervals).
-    pub fn total(
-        &self,
-        histories: &Histories,
-        level: f64,
-        answer: impl Fn(&M, &Histories, &mut [f64]) -> Result<(), DataError>,
-    ) -> Result<Interval, Error> {
-        let tail = tail(level)?;
-        let distinct = histories.distinct();
-        let mut totals = vec![0.0; self.draws().len()];
-        for_each_distinct(&distinct, self.draws(), answer, |number, answers| {
-            let customers = distinct.count().get(number).copied().map_or(0.0, f64::from);
-            for (total, answer) in totals.iter_mut().zip(answers) {
-                *total += customers * *answer;
-            }
-        })?;
-        Ok(Interval::of(&mut totals, tail))
-    }
-
     /// The interval of an answer for each row of the histories.
     ///
     /// `answer` is a batch method; it is asked about distinct histories (x, t_x, T) without spend,
@@ -156,16 +113,95 @@ impl<M> Posterior<M> {
         level: f64,
         answer: impl Fn(&M, &Histories, &mut [f64]) -> Result<(), DataError>,
     ) -> Result<Vec<Interval>, Error> {
+        Ok(self.portfolio(histories, level, answer)?.customers)
+    }
+
+    /// As [`intervals`](Self::intervals), with that of the sum over all rows: of a portfolio, or of the part
+    /// of it that the histories hold.
+    ///
+    /// ```
+    /// use tenure::lifetime::{BgNbd, FitOptions, PurchaseModel};
+    /// # use tenure::summary::{Histories, HistoryColumns, TimeUnit};
+    /// # let histories = Histories::from_columns(TimeUnit::Week, HistoryColumns {
+    /// #     frequency: [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 6, 11].repeat(20),
+    /// #     recency: [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 9.0, 20.0, 33.0, 18.0, 10.0, 35.0, 32.0, 37.0].repeat(20),
+    /// #     age: vec![38.0; 300],
+    /// #     ..HistoryColumns::default()
+    /// # })?;
+    /// let fitted = BgNbd::fit(&histories, &FitOptions::default())?;
+    /// let posterior = fitted.posterior(&histories.distinct(), 200, 1)?;
+    /// let a_year = posterior.portfolio(&histories, 0.9, |model, histories, out| {
+    ///     model.expected_purchases_batch(histories, 52.0, out)
+    /// })?;
+    /// assert!(a_year.total.lower > 100.0 && a_year.total.lower < a_year.total.upper);
+    /// // Their widths do not add up: a total is surer than its parts.
+    /// let widths: f64 = a_year.customers.iter().map(|i| i.upper - i.lower).sum();
+    /// assert!(a_year.total.upper - a_year.total.lower < widths);
+    /// # Ok::<(), tenure::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`intervals`](Self::intervals).
+    pub fn portfolio(
+        &self,
+        histories: &Histories,
+        level: f64,
+        answer: impl Fn(&M, &Histories, &mut [f64]) -> Result<(), DataError>,
+    ) -> Result<Portfolio, Error> {
         let tail = tail(level)?;
         let distinct = histories.distinct();
         let mut of_distinct = Vec::with_capacity(distinct.len());
-        for_each_distinct(&distinct, self.draws(), answer, |_, answers| {
+        let mut totals = vec![0.0; self.draws().len()];
+        for_each_distinct(&distinct, self.draws(), answer, |number, answers| {
+            let customers = distinct.count().get(number).copied().map_or(0.0, f64::from);
+            for (total, answer) in totals.iter_mut().zip(&*answers) {
+                *total += customers * *answer;
+            }
             of_distinct.push(Interval::of(answers, tail));
         })?;
         let rows = distinct.of_row().iter();
-        Ok(rows
-            .filter_map(|&number| of_distinct.get(number as usize).copied())
-            .collect())
+        let customers = rows.filter_map(|&number| of_distinct.get(number as usize).copied());
+        Ok(Portfolio {
+            customers: customers.collect(),
+            total: Interval::of(&mut totals, tail),
+        })
+    }
+}
+
+/// The intervals of an answer for a portfolio of customers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Portfolio {
+    /// For each row of the histories.
+    pub customers: Vec<Interval>,
+    /// For the sum over all rows.
+    pub total: Interval,
+}
+
+impl<M: PurchaseModel> Posterior<M> {
+    /// Who is still alive, and how many of them all.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] unless 0 < `level` < 1.
+    pub fn probability_alive(&self, histories: &Histories, level: f64) -> Result<Portfolio, Error> {
+        self.portfolio(histories, level, |model, histories, out| {
+            model.probability_alive_batch(histories, out)
+        })
+    }
+
+    /// How many purchases each customer will make in the `horizon` after the end of the observation, and
+    /// all of them together.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] unless 0 < `level` < 1.
+    pub fn expected_purchases(
+        &self,
+        histories: &Histories,
+        horizon: f64,
+        level: f64,
+    ) -> Result<Portfolio, Error> {
+        self.portfolio(histories, level, |model, histories, out| {
+            model.expected_purchases_batch(histories, horizon, out)
+        })
     }
 }
 
@@ -221,9 +257,23 @@ impl<P: PurchaseModel, S: SpendModel> ValueIntervals<'_, P, S> {
     /// [`Error::Config`] for a level, margin or horizon out of range; [`Error::Fit`] when the
     /// mean spend is infinite under some draw.
     pub fn over(&self, histories: &Histories) -> Result<Vec<Interval>, Error> {
+        Ok(self.portfolio(histories)?.customers)
+    }
+
+    /// As [`over`](Self::over), with the interval of the value of all rows together: of a portfolio, or of
+    /// the part of it that the histories hold.
+    ///
+    /// # Errors
+    /// As [`over`](Self::over).
+    pub fn portfolio(&self, histories: &Histories) -> Result<Portfolio, Error> {
         let tail = tail(self.level)?;
+        let mut totals = vec![0.0; self.pairs()];
         let mut intervals = vec![Interval::NOTHING; histories.len()];
         self.for_each_value(histories, |rows, values| {
+            let customers = rows.len() as f64;
+            for (total, value) in totals.iter_mut().zip(&*values) {
+                *total += customers * *value;
+            }
             let interval = Interval::of(values, tail);
             for &row in rows {
                 if let Some(place) = intervals.get_mut(row as usize) {
@@ -231,24 +281,10 @@ impl<P: PurchaseModel, S: SpendModel> ValueIntervals<'_, P, S> {
                 }
             }
         })?;
-        Ok(intervals)
-    }
-
-    /// The interval of the value of all rows together: of a portfolio, or of the part of it that the
-    /// histories hold.
-    ///
-    /// # Errors
-    /// As [`over`](Self::over).
-    pub fn total(&self, histories: &Histories) -> Result<Interval, Error> {
-        let tail = tail(self.level)?;
-        let mut totals = vec![0.0; self.pairs()];
-        self.for_each_value(histories, |rows, values| {
-            let customers = rows.len() as f64;
-            for (total, value) in totals.iter_mut().zip(values) {
-                *total += customers * *value;
-            }
-        })?;
-        Ok(Interval::of(&mut totals, tail))
+        Ok(Portfolio {
+            customers: intervals,
+            total: Interval::of(&mut totals, tail),
+        })
     }
 
     fn pairs(&self) -> usize {
@@ -311,15 +347,22 @@ fn for_each_distinct<M>(
     // Some hundred histories at a time: enough to share what their neighbours in order have in
     // common, few enough that the table of their answers stays in the cache.
     const TOGETHER: usize = 256;
+    // Draws whose answers are written to the table at once, a cache line of them for each history.
+    const ABREAST: usize = 8;
     let mut number = 0;
     while number < distinct.len() {
         let part = part(distinct, number, TOGETHER);
-        let mut of_draw = vec![0.0; part.len()];
+        let mut of_draws = vec![0.0; part.len() * ABREAST];
         let mut table = vec![0.0; part.len() * draws.len()];
-        for (i, model) in draws.iter().enumerate() {
-            answer(model, &part, &mut of_draw)?;
-            for (answers, answer) in table.chunks_exact_mut(draws.len()).zip(&of_draw) {
-                answers[i] = *answer;
+        for (i, models) in draws.chunks(ABREAST).enumerate() {
+            for (model, out) in models.iter().zip(of_draws.chunks_exact_mut(part.len())) {
+                answer(model, &part, out)?;
+            }
+            for (j, answers) in table.chunks_exact_mut(draws.len()).enumerate() {
+                let answers = answers.iter_mut().skip(i * ABREAST).take(models.len());
+                for (place, answer) in answers.zip(of_draws.iter().skip(j).step_by(part.len())) {
+                    *place = *answer;
+                }
             }
         }
         for answers in table.chunks_exact_mut(draws.len()) {

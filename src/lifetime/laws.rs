@@ -6,14 +6,17 @@
 //! use tenure::lifetime::{BgNbd, GammaGamma, Sbg, laws};
 //!
 //! laws::check(&BgNbd::new(0.243, 4.414, 0.793, 2.426)?).unwrap();
+//! laws::check_future(&BgNbd::new(0.243, 4.414, 0.793, 2.426)?).unwrap();
 //! laws::check_spend(&GammaGamma::new(6.25, 3.74, 15.44)?).unwrap();
 //! laws::check_curve(&Sbg::new(0.668, 3.806)?).unwrap();
 //! # Ok::<(), tenure::Error>(())
 //! ```
 
 mod curve;
+mod future;
 
 pub use curve::{CurveViolation, check_curve};
+pub use future::check_future;
 
 use thiserror::Error;
 
@@ -44,6 +47,8 @@ const HORIZONS: [f64; 6] = [1e-3, 1.0, 10.0, 39.0, 500.0, 1e5];
 /// * expected purchases are finite, not negative, none at a horizon of 0, and do not fall as the
 ///   horizon grows;
 /// * a schedule is the weighted sum of its horizons (to 1e-9);
+/// * discounted residual purchases are finite, no fewer than those within a horizon discounted to its
+///   end, and fewer at a higher rate;
 /// * batch methods give the bits of the single ones.
 ///
 /// # Errors
@@ -69,6 +74,10 @@ pub fn check(model: &dyn PurchaseModel) -> Result<(), Violation> {
             before = alive;
             check_purchases(model, &history)?;
         }
+    }
+    // By numerical integration unless a model knows better: too much for all of them.
+    for (frequency, recency, age) in [(0, 0.0, 38.86), (2, 30.43, 38.86)] {
+        check_discounted(model, &history(frequency, recency, age))?;
     }
     check_batches(model)
 }
@@ -132,6 +141,35 @@ fn check_purchases(model: &dyn PurchaseModel, history: &History) -> Result<(), V
         history,
         || format!("the schedule gives {scheduled}, the sum is {weighted}"),
     )
+}
+
+fn check_discounted(model: &dyn PurchaseModel, history: &History) -> Result<(), Violation> {
+    let mut before = f64::INFINITY;
+    for rate in [1e-3, 0.1] {
+        let residual = model.discounted_residual_purchases(history, rate);
+        require(
+            (0.0..=before).contains(&residual) && residual.is_finite(),
+            "discounted residual purchases are finite and fall as the rate rises",
+            history,
+            || format!("at a rate of {rate} they are {residual}, {before} at the one before"),
+        )?;
+        before = residual;
+        for horizon in [1.0, 39.0, 500.0] {
+            let expected = model.expected_purchases(history, horizon);
+            let least = expected * (-rate * horizon).exp();
+            require(
+                residual >= least * (1.0 - 1e-9),
+                "discounted residual purchases are no fewer than those within a horizon, discounted to its end",
+                history,
+                || {
+                    format!(
+                        "at a rate of {rate} they are {residual}, below {least} within {horizon}"
+                    )
+                },
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn check_batches(model: &dyn PurchaseModel) -> Result<(), Violation> {

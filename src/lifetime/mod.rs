@@ -41,6 +41,7 @@
 //! | whether spend depends on how often customers buy, which both rule out | [`SpendIndependence`] |
 //! | the two together, discounted | [`CustomerValue`] |
 //! | how many purchases will a cohort make, week by week | [`forecast`] |
+//! | when will a customer buy next, how many purchases will it be, who is alive in a year | [`FuturePurchases`] |
 //! | how sure is that | [`interval`] |
 //! | any of these (and [`Sbg`]), where the channel, the age or another trait of the customers plays a part | [`WithCovariates`] |
 //! | which of these models predicts my customers best | [`compare`] |
@@ -90,6 +91,7 @@ mod covariates;
 mod family;
 mod fit;
 pub mod forecast;
+mod future;
 mod gamma_gamma;
 mod geometric;
 mod gompertz_nbd;
@@ -121,6 +123,7 @@ pub use covariates::{
 };
 pub use family::Family;
 pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit, Support};
+pub use future::FuturePurchases;
 pub use gamma_gamma::GammaGamma;
 pub use geometric::Geometric;
 pub use gompertz_nbd::GompertzGammaNbd;

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::covariates::{Base, PurchaseBase, Side};
 use super::fit::{FitOptions, FitReport, Fitted, Format, Problem, positive};
+use super::future::NextAtRandom;
 use super::posterior::{self, Posterior, PosteriorOptions, Target};
 use super::rates::{Counts, ln_coefficients, no_purchases};
-use super::{PurchaseDistribution, PurchaseModel};
+use super::{FuturePurchases, PurchaseDistribution, PurchaseModel};
 use crate::error::{ConfigError, Error, FitError};
 use crate::numeric::gamma::{ln_gamma, ln_gamma_ratio};
 use crate::numeric::optimise::Evaluation;
@@ -283,6 +284,49 @@ impl PurchaseModel for Nbd {
     /// (r + x) / (α + T) / rate.
     fn discounted_residual_purchases(&self, history: &History, rate: f64) -> f64 {
         (self.r + f64::from(history.frequency)) / (self.alpha + history.age) / rate
+    }
+}
+
+impl FuturePurchases for Nbd {
+    /// Always 1: nobody leaves.
+    fn probability_alive_after(&self, _: &History, _: f64) -> f64 {
+        1.0
+    }
+
+    fn future_purchase_probabilities(&self, history: &History, t: f64, out: &mut [f64]) {
+        let NextAtRandom { shape, unit } = self.next(history);
+        let from_now = Self {
+            r: shape,
+            alpha: unit,
+        };
+        from_now.purchase_probabilities(t, out);
+    }
+
+    /// (α + T) / (r + x − 1), infinite for r + x ≤ 1.
+    fn mean_time_to_purchase(&self, history: &History) -> f64 {
+        self.next(history).mean(1.0)
+    }
+
+    fn probability_of_purchase(&self, history: &History, t: f64) -> f64 {
+        self.next(history).probability(t)
+    }
+
+    /// Always 1: everybody buys again, though perhaps late.
+    fn probability_of_any_purchase(&self, _: &History) -> f64 {
+        1.0
+    }
+
+    fn time_to_purchase(&self, history: &History, probability: f64) -> Option<f64> {
+        (probability < 1.0).then(|| self.next(history).time(probability.max(0.0)))
+    }
+}
+
+impl Nbd {
+    fn next(&self, history: &History) -> NextAtRandom {
+        NextAtRandom {
+            shape: self.r + f64::from(history.frequency),
+            unit: self.alpha + history.age,
+        }
     }
 }
 

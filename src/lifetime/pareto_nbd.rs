@@ -1,6 +1,7 @@
 //! Pareto/NBD: customers buy at random and leave at a random moment.
 
 mod distribution;
+mod future;
 mod likelihood;
 
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ use crate::summary::{DistinctHistories, Histories, History};
 ///   one-time buyers are not all alive by definition.
 ///
 /// ```
-/// use tenure::lifetime::{ParetoNbd, PurchaseModel};
+/// use tenure::lifetime::{FuturePurchases, ParetoNbd, PurchaseModel};
 /// use tenure::summary::History;
 ///
 /// // CDNOW, in weeks: two repeat purchases, the last after 30.43 weeks of 38.86.
@@ -160,16 +161,9 @@ impl ParetoNbd {
         })
     }
 
-    /// The probability that the customer is still alive some time after the end of the observation:
-    /// P(alive) ((β + T) / (β + T + `delay`))^s. A delay that is not positive is none.
-    pub fn probability_alive_after(&self, history: &History, delay: f64) -> f64 {
-        let stays = -self.s * (delay.max(0.0) / (self.beta + history.age)).ln_1p();
-        self.probability_alive(history) * stays.exp()
-    }
-
-    /// The race between leaving and the next purchase, for a customer alive at `t` after `frequency`
-    /// purchases.
-    fn race(&self, frequency: u32, t: f64) -> (f64, f64) {
+    /// For a customer alive at `t` after `frequency` purchases: the probabilities that leaving, or a
+    /// purchase, comes first, E\[μ / (λ + μ)\] and E\[λ / (λ + μ)\].
+    fn left_or_bought_first(&self, frequency: u32, t: f64) -> (f64, f64) {
         let leaves = Lomax {
             shape: self.s,
             scale: self.beta + t,
@@ -193,12 +187,12 @@ impl RandomLifetime for ParetoNbd {
 
     /// E\[μ / (λ + μ)\].
     fn left_first(&self, frequency: u32, t: f64) -> f64 {
-        self.race(frequency, t).0
+        self.left_or_bought_first(frequency, t).0
     }
 
     /// E\[λ / (λ + μ)\].
     fn bought_first(&self, frequency: u32, t: f64) -> f64 {
-        self.race(frequency, t).1
+        self.left_or_bought_first(frequency, t).1
     }
 
     /// ∫ ((β + T) / (β + T + t))^s dt over the horizon.

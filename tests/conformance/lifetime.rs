@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use tenure::lifetime::{
-    BgNbd, CustomerValue, Discount, Estimate, FitOptions, FitReport, GammaGamma, Horizon,
-    PurchaseDistribution, PurchaseModel, SpendModel, UnitSpend,
+    BgNbd, CustomerValue, Discount, Estimate, FitOptions, FitReport, FuturePurchases, GammaGamma,
+    Horizon, PurchaseDistribution, PurchaseModel, SpendModel, UnitSpend,
 };
 use tenure::summary::{Histories, History, HistoryColumns, TimeUnit};
 

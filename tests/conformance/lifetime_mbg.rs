@@ -2,7 +2,7 @@
 //! in its parameters.
 
 use serde_json::Value;
-use tenure::lifetime::{BgCnbd, FitOptions, MbgCnbd, MbgNbd, Regularity};
+use tenure::lifetime::{BgCnbd, FitOptions, FuturePurchases, MbgCnbd, MbgNbd, Regularity};
 use tenure::summary::{Histories, History, HistoryColumns, TimeUnit};
 
 use super::super::data::Table;

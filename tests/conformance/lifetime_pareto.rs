@@ -1,7 +1,7 @@
 //! NBD and Pareto/NBD in `lifetime.json`.
 
 use serde_json::Value;
-use tenure::lifetime::{FitOptions, Nbd, ParetoNbd};
+use tenure::lifetime::{FitOptions, FuturePurchases, Nbd, ParetoNbd};
 
 use super::data::Table;
 use super::lifetime::{FitFigures, argument, check_purchase_answers, figures, histories, numbers};

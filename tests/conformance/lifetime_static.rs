@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use tenure::lifetime::{
-    BgNbd, Coefficient, CovariateOptions, MbgNbd, Nbd, ParetoNbd, WithCovariates,
+    BgNbd, Coefficient, CovariateOptions, FuturePurchases, MbgNbd, Nbd, ParetoNbd, WithCovariates,
 };
 use tenure::summary::Covariates;
 

@@ -129,16 +129,6 @@ macro_rules! beta_geometric_model {
                 Likelihood::new(histories, FORM).value(&self.process())
             }
 
-            /// The probability that the customer is still alive some time after the end of the
-            /// observation. A delay that is not positive is none.
-            pub fn probability_alive_after(
-                &self,
-                history: &$crate::summary::History,
-                delay: f64,
-            ) -> f64 {
-                self.process().probability_alive_after(history, delay)
-            }
-
             fn process(&self) -> $crate::lifetime::beta_geometric::BetaGeometric {
                 use $crate::lifetime::beta_geometric::BetaGeometric;
                 BetaGeometric::new(FORM, [self.r, self.alpha, self.a, self.b])
@@ -487,6 +477,41 @@ macro_rules! beta_geometric_answers {
             ) -> Result<(), $crate::error::DataError> {
                 self.process()
                     .scheduled_purchases_batch(histories, schedule, out)
+            }
+        }
+
+        impl $crate::lifetime::FuturePurchases for $Model {
+            /// Exact; for k > 1 to about 1e-11, as the difference of 1 and the probability of having
+            /// left.
+            fn probability_alive_after(
+                &self,
+                history: &$crate::summary::History,
+                delay: f64,
+            ) -> f64 {
+                self.process().probability_alive_after(history, delay)
+            }
+
+            fn future_purchase_probabilities(
+                &self,
+                history: &$crate::summary::History,
+                t: f64,
+                out: &mut [f64],
+            ) {
+                self.process()
+                    .future_purchase_probabilities(history, t, out);
+            }
+
+            fn mean_time_to_purchase(&self, history: &$crate::summary::History) -> f64 {
+                self.process().mean_time_to_purchase(history)
+            }
+
+            fn probability_of_purchase(&self, history: &$crate::summary::History, t: f64) -> f64 {
+                self.process().probability_of_purchase(history, t)
+            }
+
+            /// P(alive): who is alive leaves after the next purchase at the earliest.
+            fn probability_of_any_purchase(&self, history: &$crate::summary::History) -> f64 {
+                $crate::lifetime::PurchaseModel::probability_alive(self, history)
             }
         }
 

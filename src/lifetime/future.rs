@@ -1,0 +1,124 @@
+//! What a customer will do next, as a distribution.
+
+use super::PurchaseModel;
+use crate::summary::History;
+
+/// Knows the distribution of a customer's purchases to come, not only their expected number.
+///
+/// Times are in the unit of the histories and count from the end of the observation, T. Every model
+/// keeps the laws that [`laws::check_future`](super::laws::check_future) tests.
+///
+/// When will the customer buy next? Perhaps never: so there are three answers, the probability of a
+/// purchase by then ([`probability_of_purchase`](Self::probability_of_purchase)), the time by which
+/// there was one with a given probability ([`time_to_purchase`](Self::time_to_purchase)), and the mean
+/// time to it if there is one ([`mean_time_to_purchase`](Self::mean_time_to_purchase), which is often
+/// infinite).
+///
+/// ```
+/// use tenure::lifetime::{BgNbd, FuturePurchases, PurchaseModel};
+/// use tenure::summary::History;
+///
+/// let model = BgNbd::new(0.243, 4.414, 0.793, 2.426)?;
+/// let history = History::new(2, 30.43, 38.86)?;
+/// let mut counts = [0.0; 3];
+/// model.future_purchase_probabilities(&history, 39.0, &mut counts);
+/// assert!((counts[0] - 0.4453).abs() < 1e-3);
+/// // Half of such customers buy within 30 weeks; a quarter never do again.
+/// let median = model.time_to_purchase(&history, 0.5).unwrap();
+/// assert!((29.0..30.0).contains(&median));
+/// let ever = model.probability_of_any_purchase(&history);
+/// assert_eq!(ever, model.probability_alive(&history));
+/// assert_eq!(model.time_to_purchase(&history, 0.9), None);
+/// // Of those who do, half within 16 weeks.
+/// let typical = model.time_to_purchase(&history, 0.5 * ever).unwrap();
+/// assert!((15.0..16.0).contains(&typical));
+/// # Ok::<(), tenure::Error>(())
+/// ```
+pub trait FuturePurchases: PurchaseModel {
+    /// The probability that the customer is still alive some time after the end of the observation.
+    /// A delay that is not positive is none.
+    fn probability_alive_after(&self, history: &History, delay: f64) -> f64;
+
+    /// P(X(T, T + t) = n | history) for n = 0, 1, …: how many purchases the customer makes in the time
+    /// `t` after the end of the observation, as many probabilities as `out` has places.
+    fn future_purchase_probabilities(&self, history: &History, t: f64, out: &mut [f64]);
+
+    /// The expected time from the end of the observation to the next purchase, given that there is one;
+    /// infinite where that time has no mean, as for most customers without a repeat purchase.
+    fn mean_time_to_purchase(&self, history: &History) -> f64;
+
+    /// The probability that the customer buys at least once in the time `t` after the end of the
+    /// observation.
+    fn probability_of_purchase(&self, history: &History, t: f64) -> f64 {
+        let mut none = [1.0];
+        self.future_purchase_probabilities(history, t, &mut none);
+        (1.0 - none[0]).max(0.0)
+    }
+
+    /// The probability that the customer buys ever again: what
+    /// [`probability_of_purchase`](Self::probability_of_purchase) tends to. By default that within the
+    /// largest number there is.
+    fn probability_of_any_purchase(&self, history: &History) -> f64 {
+        self.probability_of_purchase(history, f64::MAX)
+    }
+
+    /// The time after the end of the observation by which the customer has bought with the
+    /// `probability`; `None` where that is never reached, 0 for a probability of 0.
+    ///
+    /// For the median time of those who do buy again ask for half of
+    /// [`probability_of_any_purchase`](Self::probability_of_any_purchase). By default found by halving,
+    /// in some 63 steps of [`probability_of_purchase`](Self::probability_of_purchase), to the last bit
+    /// that this can tell.
+    fn time_to_purchase(&self, history: &History, probability: f64) -> Option<f64> {
+        let reached = |t: f64| self.probability_of_purchase(history, t) >= probability;
+        // Positive numbers are ordered as their bits are.
+        let (mut early, mut late) = (0_u64, f64::MAX.to_bits());
+        if probability.is_nan()
+            || probability >= self.probability_of_any_purchase(history)
+            || !reached(f64::MAX)
+        {
+            return None;
+        }
+        if probability <= 0.0 {
+            return Some(0.0);
+        }
+        while late - early > 1 {
+            let middle = early + (late - early) / 2;
+            if reached(f64::from_bits(middle)) {
+                late = middle;
+            } else {
+                early = middle;
+            }
+        }
+        Some(f64::from_bits(late))
+    }
+}
+
+/// When a customer buys who does so at a rate λ ~ Gamma(`shape`, rate `unit`) and stays until then.
+pub(super) struct NextAtRandom {
+    pub(super) shape: f64,
+    pub(super) unit: f64,
+}
+
+impl NextAtRandom {
+    /// 1 − (1 + t / unit)^(−shape).
+    pub(super) fn probability(&self, t: f64) -> f64 {
+        // NaN is no time either: max() prefers the number.
+        let w = (t.max(0.0) / self.unit).min(f64::MAX);
+        -(-self.shape * w.ln_1p()).exp_m1()
+    }
+
+    /// The inverse of [`probability`](Self::probability), for one below 1.
+    pub(super) fn time(&self, probability: f64) -> f64 {
+        let w = (-(-probability).ln_1p() / self.shape).exp_m1();
+        (self.unit * w).min(f64::MAX)
+    }
+
+    /// Of the purchase after `purchases` − 1 others.
+    pub(super) fn mean(&self, purchases: f64) -> f64 {
+        if self.shape <= 1.0 {
+            return f64::INFINITY;
+        }
+        purchases * (self.unit / (self.shape - 1.0))
+    }
+}
