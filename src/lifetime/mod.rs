@@ -32,6 +32,7 @@
 //! |---|---|
 //! | who is alive, how many purchases will follow | [`BgNbd`] |
 //! | the same, where customers may leave without a repeat purchase | [`ParetoNbd`] |
+//! | the same, where season and campaigns move purchases or departures | [`DynamicParetoNbd`] |
 //! | the same, where many customers never come back | [`MbgNbd`] |
 //! | the same, where customers buy regularly, as of groceries | [`MbgCnbd`], or [`BgCnbd`] |
 //! | the same as if nobody left: a baseline | [`Nbd`] |
@@ -49,8 +50,8 @@
 //! # What they assume
 //!
 //! While alive a customer buys at random (in [`MbgCnbd`] and [`BgCnbd`]: regularly), at a rate that
-//! does not change (no season); rates differ between customers, and so does the readiness to leave. What a
-//! customer spends does not depend on how often. Each model's page says how it puts that into
+//! does not change (no season, but in [`DynamicParetoNbd`]); rates differ between customers, and so
+//! does the readiness to leave. What a customer spends does not depend on how often. Each model's page says how it puts that into
 //! formulas, and what the formulas cost.
 //!
 //! Where there are contracts ([`RetentionCurve`]) the shop does hear of every end, and the question is
@@ -80,6 +81,7 @@ mod bg_bb;
 mod bg_cnbd;
 mod bg_nbd;
 mod covariates;
+mod dynamic_pareto_nbd;
 mod fit;
 pub mod forecast;
 mod gamma_gamma;
@@ -106,6 +108,7 @@ pub use bg_nbd::BgNbd;
 pub use covariates::{
     Bound, Coefficient, ContractCovariateOptions, CovariateOptions, WithCovariates,
 };
+pub use dynamic_pareto_nbd::{DynamicCovariates, DynamicParetoNbd, Effect};
 pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit, Support};
 pub use gamma_gamma::GammaGamma;
 pub use geometric::Geometric;

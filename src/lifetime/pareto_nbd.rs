@@ -225,17 +225,7 @@ impl ParetoNbd {
     /// expected time to stay, ∫ ((β + T) / (β + T + t))^s dt over the horizon.
     fn expected_if_alive(&self, frequency: u32, age: f64, horizon: f64) -> f64 {
         let rate = (self.r + f64::from(frequency)) / (self.alpha + age);
-        let unit = self.beta + age;
-        // NaN is no time either: max() prefers the number.
-        let logs = (horizon.max(0.0) / unit).min(f64::MAX).ln_1p();
-        // ∫ exp((1 − s) v) dv from 0 to `logs`, whatever the sign of 1 − s.
-        let growth = (1.0 - self.s) * logs;
-        let stretch = if growth == 0.0 {
-            1.0
-        } else {
-            growth.exp_m1() / growth
-        };
-        (rate * (unit * (logs * stretch))).min(f64::MAX)
+        (rate * time_to_stay(self.s, self.beta + age, horizon)).min(f64::MAX)
     }
 
     fn scheduled_if_alive(&self, frequency: u32, age: f64, schedule: &Schedule) -> f64 {
@@ -272,6 +262,20 @@ impl ParetoNbd {
     fn from_valid([r, alpha, s, beta]: [f64; 4]) -> Self {
         Self { r, alpha, s, beta }
     }
+}
+
+/// The expected time to stay within a horizon, ∫ (scale / (scale + t))^shape dt.
+pub(super) fn time_to_stay(shape: f64, scale: f64, horizon: f64) -> f64 {
+    // NaN is no time either: max() prefers the number.
+    let logs = (horizon.max(0.0) / scale).min(f64::MAX).ln_1p();
+    // ∫ exp((1 − s) v) dv from 0 to `logs`, whatever the sign of 1 − s.
+    let growth = (1.0 - shape) * logs;
+    let stretch = if growth == 0.0 {
+        1.0
+    } else {
+        growth.exp_m1() / growth
+    };
+    scale * (logs * stretch)
 }
 
 /// Below this the rounding of an exponent is far below 1e-13.
