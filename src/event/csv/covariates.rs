@@ -98,3 +98,43 @@ impl CovariateRows {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::csv::OnError;
+    use crate::event::{Decimals, Zone};
+
+    fn load(file: &str, on_error: OnError) -> Result<LoadedCovariates, DataError> {
+        let mut customers = Ids::new();
+        for key in ["ann", "bob"] {
+            customers.intern(key.to_owned())?;
+        }
+        let columns = PathColumns {
+            customer: "id",
+            time: "week",
+            covariates: &["price", "season"],
+        };
+        let options = CsvOptions {
+            on_error,
+            ..CsvOptions::new(Decimals::ZERO, Zone::UTC)
+        };
+        CovariateRows::from_csv(file.as_bytes(), &columns, &customers, &options)
+    }
+
+    #[test]
+    fn bad_rows_are_named_and_can_be_left_out() {
+        let file = "season,week,id,price\n0,2005-01-02,bob,-1.5\n1,2005-01-09,bob,dear\n\
+                    1,2005-01-09,zoe,2\n1,2005-01-16,ann,NaN\n0,2005-01-02,ann,2e1\n";
+        let error = load(file, OnError::Stop).unwrap_err().to_string();
+        let start = "row 3, column `price`: found `dear`, expected a finite number";
+        assert!(error.starts_with(start), "{error}");
+        let loaded = load(file, OnError::Collect).unwrap();
+        assert_eq!(loaded.rejected.count(), 2);
+        assert_eq!(loaded.strangers, 1);
+        assert_eq!(loaded.rows.customer(), [1, 0]);
+        assert_eq!(loaded.rows.values(), [[-1.5, 20.0], [0.0, 0.0]]);
+        let missing = load("id,week,price\n", OnError::Collect).unwrap_err();
+        assert!(missing.to_string().contains("season"), "{missing}");
+    }
+}
