@@ -192,6 +192,21 @@ pub enum DataError {
         /// What to change.
         instead: &'static str,
     },
+    /// A customer's covariate is not known in a period in which it is needed.
+    #[error(
+        "customer {customer}, period {period} (from {from}): no value of `{column}`; it is needed \
+         from the first purchase to the end"
+    )]
+    Uncovered {
+        /// The customer's dense index.
+        customer: u32,
+        /// The covariate's name.
+        column: String,
+        /// The period's number, counted from 0.
+        period: u32,
+        /// The first instant of the period.
+        from: String,
+    },
     /// Two summaries that were made under different settings cannot be merged.
     #[error("summaries with different `{setting}` cannot be merged: {left} and {right}")]
     Mismatch {

@@ -4,21 +4,22 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use tenure::error::{ConfigError, DataError, Error, FitError};
 use tenure::event::{
-    AliasTable, Decimals, Ids, Interactions, Period, Timestamp, Transactions, Zone,
+    AliasTable, CovariateRows, Decimals, Ids, Interactions, Period, Timestamp, Transactions, Zone,
 };
 use tenure::lifetime::interval::{Interval, Posterior};
 use tenure::lifetime::{
-    Bdw, BgBb, BgNbd, Bound, Discount, FitReport, Fitted, GammaGamma, Geometric, GompertzGammaNbd,
-    Horizon, LognormalSpend, Membership, Sbg, Schedule, SpendIndependence, WithCovariates,
+    Bdw, BgBb, BgNbd, Bound, Discount, DynamicParetoNbd, FitReport, Fitted, GammaGamma, Geometric,
+    GompertzGammaNbd, Horizon, LognormalSpend, Membership, Sbg, Schedule, SpendIndependence,
+    WithCovariates,
 };
 use tenure::report::{ReportData, RetentionReport};
 use tenure::retention::{CohortMatrix, PeriodChurn, RevenueRetention};
 use tenure::segment::{Lifecycle, Rfm, RfmFeatures, RuleSet, SegmentTable, Transitions};
 use tenure::simulate::Retailer;
 use tenure::summary::{
-    ActivitySummary, Covariates, DistinctHistories, Histories, History, InteractionMatrix,
-    InteractionSummary, ItemSummary, OccasionHistory, OccasionSummary, PurchaseSummary, Purchases,
-    RenewalSummary, RfmSummary,
+    ActivitySummary, CovariatePaths, Covariates, DistinctHistories, Histories, History,
+    InteractionMatrix, InteractionSummary, ItemSummary, OccasionHistory, OccasionSummary,
+    PathHistories, PurchaseSummary, Purchases, RenewalSummary, RfmSummary,
 };
 
 fn thread_safe<T: Send + Sync>() {}
@@ -38,7 +39,7 @@ fn facts_summaries_and_models_go_anywhere() {
         CohortMatrix, PeriodChurn, RevenueRetention,
         BgNbd, GammaGamma, Fitted<BgNbd>, FitReport, Discount, Horizon, Schedule, Posterior<BgNbd>, Interval,
         GompertzGammaNbd, LognormalSpend, SpendIndependence, Membership<'static>,
-        WithCovariates<BgNbd>, Bound<BgNbd>, Covariates, Sbg, Bdw, Geometric, BgBb, RenewalSummary, OccasionSummary, OccasionHistory,
+        WithCovariates<BgNbd>, Bound<BgNbd>, Covariates, DynamicParetoNbd, CovariatePaths, PathHistories<'static>, CovariateRows, Sbg, Bdw, Geometric, BgBb, RenewalSummary, OccasionSummary, OccasionHistory,
         Retailer, ReportData, RetentionReport,
     );
     every!(unwind_safe:

@@ -76,6 +76,7 @@
 //! ```
 
 mod aliases;
+mod covariates;
 #[cfg(feature = "csv")]
 pub mod csv;
 mod events;
@@ -86,6 +87,7 @@ mod time;
 mod transactions;
 
 pub use aliases::{AliasTable, Conflict};
+pub use covariates::CovariateRows;
 pub use events::Events;
 pub use ids::Ids;
 pub use interactions::{InteractionColumns, Interactions};

@@ -33,6 +33,7 @@
 //! | who is alive, how many purchases will follow | [`BgNbd`] |
 //! | the same, where customers may leave without a repeat purchase | [`ParetoNbd`] |
 //! | the same, where the risk of leaving grows with time | [`GompertzGammaNbd`] |
+//! | the same, where season and campaigns move purchases or departures | [`DynamicParetoNbd`] |
 //! | the same, where many customers never come back | [`MbgNbd`] |
 //! | the same, where customers buy regularly, as of groceries | [`MbgCnbd`], or [`BgCnbd`] |
 //! | the same as if nobody left: a baseline | [`Nbd`] |
@@ -55,8 +56,8 @@
 //! # What they assume
 //!
 //! While alive a customer buys at random (in [`MbgCnbd`] and [`BgCnbd`]: regularly), at a rate that
-//! does not change (no season); rates differ between customers, and so does the readiness to leave. What a
-//! customer spends does not depend on how often. Each model's page says how it puts that into
+//! does not change (no season, but in [`DynamicParetoNbd`]); rates differ between customers, and so
+//! does the readiness to leave. What a customer spends does not depend on how often. Each model's page says how it puts that into
 //! formulas, and what the formulas cost.
 //!
 //! Where there are contracts ([`RetentionCurve`]) the shop does hear of every end, and the question is
@@ -88,6 +89,7 @@ mod bg_cnbd;
 mod bg_nbd;
 pub mod compare;
 mod covariates;
+mod dynamic_pareto_nbd;
 mod family;
 mod fit;
 pub mod forecast;
@@ -121,6 +123,7 @@ pub use bg_nbd::BgNbd;
 pub use covariates::{
     Bound, Coefficient, ContractCovariateOptions, CovariateOptions, WithCovariates,
 };
+pub use dynamic_pareto_nbd::{DynamicCovariates, DynamicParetoNbd, Effect};
 pub use family::Family;
 pub use fit::{Drift, Estimate, FitOptions, FitReport, FitStatus, Fitted, Limit, Support};
 pub use future::FuturePurchases;

@@ -197,18 +197,22 @@ impl RandomLifetime for ParetoNbd {
 
     /// ∫ ((β + T) / (β + T + t))^s dt over the horizon.
     fn expected_stay(&self, age: f64, horizon: f64) -> f64 {
-        let unit = self.beta + age;
-        // NaN is no time either: max() prefers the number.
-        let logs = (horizon.max(0.0) / unit).min(f64::MAX).ln_1p();
-        // ∫ exp((1 − s) v) dv from 0 to `logs`, whatever the sign of 1 − s.
-        let growth = (1.0 - self.s) * logs;
-        let stretch = if growth == 0.0 {
-            1.0
-        } else {
-            growth.exp_m1() / growth
-        };
-        unit * (logs * stretch)
+        time_to_stay(self.s, self.beta + age, horizon)
     }
+}
+
+/// The expected time to stay within a horizon, ∫ (scale / (scale + t))^shape dt.
+pub(super) fn time_to_stay(shape: f64, scale: f64, horizon: f64) -> f64 {
+    // NaN is no time either: max() prefers the number.
+    let logs = (horizon.max(0.0) / scale).min(f64::MAX).ln_1p();
+    // ∫ exp((1 − s) v) dv from 0 to `logs`, whatever the sign of 1 − s.
+    let growth = (1.0 - shape) * logs;
+    let stretch = if growth == 0.0 {
+        1.0
+    } else {
+        growth.exp_m1() / growth
+    };
+    scale * (logs * stretch)
 }
 
 impl Fitted<ParetoNbd> {

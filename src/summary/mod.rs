@@ -40,6 +40,9 @@
 //! What is known of customers besides what they did ([`Covariates`]: channel, age) is no summary, but is
 //! kept here, beside the histories that it goes with.
 //!
+//! What changes with the calendar beside the purchases (season, campaigns) is no summary of them:
+//! [`CovariatePaths`] holds it, and [`PathHistories`] bring the two together.
+//!
 //! # What they assume
 //!
 //! Customers and items are dense numbers. A day is a calendar day of the [`Zone`](crate::event::Zone)
@@ -63,6 +66,7 @@
 mod activity;
 mod calendar;
 mod counted;
+mod covariate_paths;
 mod covariates;
 mod distinct;
 mod history;
@@ -71,6 +75,7 @@ mod items;
 pub mod laws;
 mod numbering;
 mod occasions;
+mod path_histories;
 mod purchases;
 mod renewals;
 mod rfm;
@@ -80,6 +85,7 @@ mod timeline;
 use std::fmt::Debug;
 
 pub use activity::{ActivitySummary, CohortCounts};
+pub use covariate_paths::{CovariatePaths, PathValues, PeriodGrid};
 #[cfg(feature = "csv")]
 pub use covariates::CovariateColumns;
 pub(crate) use covariates::check_aligned;
@@ -90,6 +96,8 @@ pub use interactions::{InteractionMatrix, InteractionSummary};
 pub use items::ItemSummary;
 pub(crate) use numbering::Numbering;
 pub use occasions::{OccasionColumns, OccasionHistory, OccasionSummary};
+pub use path_histories::PathHistories;
+pub(crate) use path_histories::Stretch;
 pub use purchases::{Grain, PurchaseOptions, PurchaseSummary, Refunds};
 pub use renewals::{RenewalSummary, Renewals, Subscription};
 pub use rfm::{RfmColumns, RfmSummary};

@@ -298,6 +298,15 @@ fn day_of(grain: Grain, period: i64) -> f64 {
     }
 }
 
+/// When a period begins, in seconds since 1970-01-01.
+pub(super) fn second_of(grain: Grain, period: i64) -> i64 {
+    match grain {
+        Grain::Instant => period,
+        // Period numbers come from `index_of_day` and fit.
+        Grain::Period(kind) => kind.first_day(period as i32) * DAY_S,
+    }
+}
+
 /// Exact where both are whole days; otherwise the seconds are subtracted before the division.
 fn days_between(grain: Grain, from: i64, to: i64) -> f64 {
     match grain {

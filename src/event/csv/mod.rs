@@ -1,5 +1,5 @@
-//! Facts from CSV files: `Transactions::from_csv`, `Interactions::from_csv` and
-//! `AliasTable::from_csv` (feature `csv`).
+//! Facts from CSV files: `Transactions::from_csv`, `Interactions::from_csv`,
+//! `CovariateRows::from_csv` and `AliasTable::from_csv` (feature `csv`).
 //!
 //! You say which columns hold what, by the names in the file's first line, and what the file cannot
 //! say itself: the decimal places of its money and the zone of its dates. The file is read as a
@@ -68,6 +68,7 @@
 //! [`RECORD_BYTES_MAX`] bytes or more is a bad row.
 
 mod aliases;
+mod covariates;
 pub(crate) mod fields;
 mod interactions;
 mod keys;
@@ -76,6 +77,8 @@ mod transactions;
 
 use crate::error::DataError;
 use crate::event::{AliasTable, Decimals, Ids, Zone};
+
+pub use covariates::{LoadedCovariates, PathColumns};
 
 /// The longest key: 4 KiB.
 pub const KEY_BYTES_MAX: usize = 4 << 10;

@@ -410,3 +410,97 @@ proptest! {
         }
     }
 }
+
+fn lomax(shape: f64, scale: f64) -> Lomax {
+    Lomax { shape, scale }
+}
+
+#[test]
+fn a_race_without_a_limit_is_a_race() {
+    for &((a, first, b, second), ..) in RACES {
+        // Times so long that the limit cuts some are no test.
+        if a + b < 0.1 {
+            continue;
+        }
+        let (first, second) = (lomax(a, first), lomax(b, second));
+        let (wins, loses) = race(first, second);
+        close(
+            race_until::<false>(first, second, 1e300).whole,
+            wins,
+            1e-11,
+            0.0,
+        );
+        close(
+            race_until::<true>(second, first, 1e300).whole,
+            loses,
+            1e-11,
+            0.0,
+        );
+    }
+}
+
+#[test]
+fn the_moments_are_those_of_the_moment_of_winning() {
+    for (first, second, limit) in [
+        (lomax(0.6, 11.0), lomax(2.5, 3.0), 0.5),
+        (lomax(0.6, 3.0), lomax(2.5, 11.0), 0.5),
+        (lomax(1.5, 0.01), lomax(30.0, 200.0), 4.0),
+        (lomax(0.2, 500.0), lomax(0.3, 0.4), 60.0),
+        (lomax(3.0, 2.0), lomax(3.0, 2.0), 1e-3),
+    ] {
+        let moments = race_until::<true>(first, second, limit);
+        let place = |t: f64| {
+            let (by_first, by_second) = (1.0 + t / first.scale, 1.0 + t / second.scale);
+            [
+                by_first.ln(),
+                by_first.recip(),
+                by_second.ln(),
+                by_second.recip(),
+            ]
+        };
+        // In ln t, where the far ends are cut: it is the logarithm of a uniform time.
+        let moment = |of: &dyn Fn([f64; 4]) -> f64| {
+            let rule = GaussLegendre::new(32);
+            rule.composite(-45.0, 0.0, 60, |ln| {
+                let t = limit * ln.exp();
+                let [_, stays, _, also] = place(t);
+                let both = stays.powf(first.shape + 1.0) * also.powf(second.shape);
+                t * first.shape / first.scale * both * of(place(t))
+            })
+        };
+        close(moments.whole, moment(&|_| 1.0), 1e-12, 0.0);
+        close(
+            race_until::<false>(first, second, limit).whole,
+            moments.whole,
+            1e-14,
+            0.0,
+        );
+        for i in 0..4 {
+            close(moments.means[i], moment(&|at| at[i]), 1e-12, 0.0);
+            for j in 0..4 {
+                close(
+                    moments.product(i, j),
+                    moment(&|at| at[i] * at[j]),
+                    1e-12,
+                    0.0,
+                );
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn two_stretches_make_one(
+        logs in prop::array::uniform6(-6.0..6.0f64),
+    ) {
+        let [a, first, b, second, one, two] = logs.map(f64::exp);
+        let (leaves, buys) = (lomax(a, first), lomax(b, second));
+        let whole = race_until::<false>(leaves, buys, one + two).whole;
+        let stays = (-a * (one / first).ln_1p() - b * (one / second).ln_1p()).exp();
+        let (later, then) = (lomax(a, first + one), lomax(b, second + one));
+        let parts = race_until::<false>(leaves, buys, one).whole
+            + stays * race_until::<false>(later, then, two).whole;
+        close(parts, whole, 1e-12, 1e-300);
+    }
+}
