@@ -7,6 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use foldhash::fast::RandomState;
 
 use super::entry::Entry;
+use super::names::AccountId;
+use super::people::People;
+use super::privacy::Directory;
 use super::states::{Key, Record};
 use super::store::{Batch, CommitError, Store, StoreError, Versioned};
 
@@ -16,6 +19,7 @@ use super::store::{Batch, CommitError, Store, StoreError, Versioned};
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     shelf: Mutex<Shelf>,
+    people: Mutex<People>,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +38,10 @@ impl MemoryStore {
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         // A visitor that panicked changed nothing: changes happen in `commit`, after all checks.
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn people(&self) -> MutexGuard<'_, People> {
+        self.people.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,6 +117,24 @@ impl Store for MemoryStore {
             .ok_or(StoreError::LotsExhausted { last: shelf.lots })?;
         shelf.lots = end - 1;
         Ok(first..end)
+    }
+}
+
+impl Directory for MemoryStore {
+    fn account_of(&self, person: &str) -> Result<Option<AccountId>, StoreError> {
+        Ok(self.people().account_of(person))
+    }
+
+    fn person_of(&self, account: &AccountId) -> Result<Option<String>, StoreError> {
+        Ok(self.people().person_of(account))
+    }
+
+    fn link(&self, person: &str) -> Result<AccountId, StoreError> {
+        self.people().link(person)
+    }
+
+    fn unlink(&self, person: &str) -> Result<Option<AccountId>, StoreError> {
+        Ok(self.people().unlink(person))
     }
 }
 

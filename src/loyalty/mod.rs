@@ -33,6 +33,7 @@
 //! | a balance, what expires soon, a statement | [`Ledger::account`], [`Ledger::expiring`], [`Ledger::statement`] |
 //! | everything, now or at an earlier instant | [`Ledger::snapshot`], [`Ledger::as_of`] with [`Snapshot::of`] |
 //! | the rules alone, in your own machinery | [`decide()`] and [`apply()`], which are pure functions |
+//! | account names that mean nothing outside, and to forget a person | a [`Directory`]; every store here is one |
 //! | to keep a ledger somewhere else | an implementation of [`Store`] |
 //!
 //! # How it works
@@ -93,7 +94,9 @@ mod lots;
 mod member;
 mod memory;
 mod names;
+mod people;
 mod points;
+mod privacy;
 mod programme;
 mod rational;
 mod receipt;
@@ -115,6 +118,7 @@ pub use member::{Card, Member, Term};
 pub use memory::MemoryStore;
 pub use names::{AccountId, CommandId};
 pub use points::Points;
+pub use privacy::Directory;
 pub use programme::{
     Cap, Clawback, Consume, Earning, Expiry, ExpiryFrom, Extension, GroupRules, LiabilityRules,
     Programme, RateRule, RestoreExpired, RoundScope, StampCard, TierKind, TierUnit, Tiers,

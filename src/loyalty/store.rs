@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -57,6 +58,42 @@ pub trait Store: Send + Sync {
     fn reserve_lots(&self, count: u64) -> Result<Range<u64>, StoreError>;
 }
 
+/// A pointer to a store is a store: to share one, or to choose its kind at run time.
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<S: Store + ?Sized> Store for $pointer {
+            fn load(&self, keys: &[Key]) -> Result<Vec<Versioned>, StoreError> {
+                (**self).load(keys)
+            }
+
+            fn commit(&self, batch: Batch) -> Result<u64, CommitError> {
+                (**self).commit(batch)
+            }
+
+            fn scan(
+                &self,
+                from: u64,
+                visit: &mut dyn FnMut(u64, &Entry) -> ControlFlow<()>,
+            ) -> Result<(), StoreError> {
+                (**self).scan(from, visit)
+            }
+
+            fn records(
+                &self,
+                visit: &mut dyn FnMut(&Key, &Record) -> ControlFlow<()>,
+            ) -> Result<(), StoreError> {
+                (**self).records(visit)
+            }
+
+            fn reserve_lots(&self, count: u64) -> Result<Range<u64>, StoreError> {
+                (**self).reserve_lots(count)
+            }
+        }
+    )*};
+}
+
+forward!(&S, Box<S>, Arc<S>);
+
 /// A record and its version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Versioned {
@@ -93,6 +130,12 @@ pub enum StoreError {
     /// The store has no more lot numbers.
     #[error("all lot numbers up to {last} are used")]
     LotsExhausted {
+        /// The last one.
+        last: u64,
+    },
+    /// The directory has no more account numbers.
+    #[error("all account numbers up to {last} are used")]
+    AccountsExhausted {
         /// The last one.
         last: u64,
     },

@@ -1,0 +1,48 @@
+//! All stores of the crate, for the tests that each of them must pass.
+
+use std::sync::Arc;
+
+use tenure::loyalty::{Directory, MemoryStore, Store};
+
+/// A store that is also a directory: what every store of the crate is.
+pub trait Kept: Store + Directory {}
+
+impl<S: Store + Directory> Kept for S {}
+
+/// A place that was empty when it was made, and in which one store can be opened again and again (the
+/// one before is dropped first). Whatever the place needs (a folder, a schema) goes with it.
+pub trait Place {
+    fn open(&mut self) -> Box<dyn Kept>;
+}
+
+/// A kind of store: its name, and a new place for one, or why there is none here.
+pub type Kind = (&'static str, fn() -> Result<Box<dyn Place>, String>);
+
+/// Every kind of store.
+pub const KINDS: &[Kind] = &[("memory", memory)];
+
+/// Runs a test in a new place of each kind; says which kinds are left out, and why.
+pub fn on_each(test: impl Fn(&mut dyn Place)) {
+    for (name, make) in KINDS {
+        match make() {
+            Ok(mut place) => {
+                println!("on {name}");
+                test(&mut *place);
+            }
+            Err(why) => println!("not on {name}: {why}"),
+        }
+    }
+}
+
+/// Memory keeps nothing; the place does.
+struct Memory(Arc<MemoryStore>);
+
+impl Place for Memory {
+    fn open(&mut self) -> Box<dyn Kept> {
+        Box::new(Arc::clone(&self.0))
+    }
+}
+
+fn memory() -> Result<Box<dyn Place>, String> {
+    Ok(Box::new(Memory(Arc::new(MemoryStore::new()))))
+}
