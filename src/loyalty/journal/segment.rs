@@ -68,6 +68,12 @@ impl Segment {
         position - self.base + PREFACE
     }
 
+    /// The place at which it begins.
+    pub(crate) fn place(&self) -> Result<Place, JournalError> {
+        let begins = self.begins()?;
+        begins.map_err(|fault| self.damage(0, 0, fault).into())
+    }
+
     /// The place at which the segment says that it begins.
     fn begins(&self) -> Result<Result<Place, Fault>, JournalError> {
         let mut bytes = [0; PREFACE as usize];
@@ -185,6 +191,11 @@ impl<'s> Walk<'s> {
             place: from,
             window: Window::default(),
         })
+    }
+
+    /// Where it is: before the next frame.
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
 
     /// The next frame, or the end.
