@@ -87,6 +87,7 @@ mod command;
 mod decide;
 mod deed;
 mod entry;
+mod journal;
 mod ledger;
 mod liability;
 mod lot;
@@ -105,12 +106,16 @@ mod rules;
 mod snapshot;
 mod states;
 mod store;
+pub mod wire;
 
 pub use apply::{Misfit, apply};
 pub use command::{Action, Adjust, Basis, Command, Earn, Hold, Line, Purse, Redeem};
 pub use decide::{Outcome, decide, fall_due, lots_at_most, needs};
-pub use deed::{Deed, Group, GroupState, Order, Part, Subject};
+pub use deed::{Deed, Digest, Group, GroupState, Order, Part, Subject};
 pub use entry::{Change, Entry};
+pub use journal::{
+    Blob, Corruption, Fault, Files, Folder, JournalError, JournalOptions, JournalStore, Opening,
+};
 pub use ledger::{Ledger, LedgerError, StatementLine};
 pub use liability::Liability;
 pub use lot::{Lot, LotNumber, Pot, Take};

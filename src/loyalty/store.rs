@@ -7,6 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::entry::Entry;
+use super::journal::JournalError;
 use super::states::{Key, Record};
 
 /// Where a ledger is kept: records with versions, and a journal that only grows.
@@ -56,6 +57,18 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the store cannot be written.
     fn reserve_lots(&self, count: u64) -> Result<Range<u64>, StoreError>;
+
+    /// Waits until all that [`Store::load`] and [`Store::records`] have shown is there for good.
+    ///
+    /// A store may show what another thread has committed before it is there for good, so that the next
+    /// command can be decided upon it without waiting. Whoever tells it as a fact, without committing
+    /// anything upon it, must wait.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it was lost: it must not be told.
+    fn settle(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// A pointer to a store is a store: to share one, or to choose its kind at run time.
@@ -87,6 +100,10 @@ macro_rules! forward {
 
             fn reserve_lots(&self, count: u64) -> Result<Range<u64>, StoreError> {
                 (**self).reserve_lots(count)
+            }
+
+            fn settle(&self) -> Result<(), StoreError> {
+                (**self).settle()
             }
         }
     )*};
@@ -127,6 +144,9 @@ pub enum StoreError {
         /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The journal failed, or is damaged.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The store has no more lot numbers.
     #[error("all lot numbers up to {last} are used")]
     LotsExhausted {

@@ -12,9 +12,19 @@ use crate::loyalty::store::StoreError;
 #[derive(Debug, Default)]
 pub(crate) struct Upkeep {
     /// The position of the last snapshot, and its size.
-    pub(crate) snapshot: (u64, u64),
+    snapshot: (u64, u64),
     /// So many commits pass before it is tried again after a failure.
     pause: u32,
+}
+
+impl Upkeep {
+    /// After an opening from a snapshot at a position, of a size.
+    pub(crate) fn after(position: u64, size: u64) -> Self {
+        Self {
+            snapshot: (position, size),
+            pause: 0,
+        }
+    }
 }
 
 /// Commits between two attempts at an upkeep that failed.
