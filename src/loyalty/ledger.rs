@@ -336,6 +336,8 @@ impl<S: Store> Ledger<S> {
     /// Commits what is on the desk; `false` when a record moved meanwhile.
     fn write(&self, desk: Desk) -> Result<bool, StoreError> {
         if desk.entries.is_empty() {
+            // A first receipt or a refusal may stand upon what another thread has only just committed.
+            self.store.settle()?;
             return Ok(true);
         }
         let keys: BTreeSet<Key> = desk.entries.iter().map(Entry::key).collect();
@@ -361,6 +363,7 @@ impl<S: Store> Ledger<S> {
     fn due_states(&self, account: &AccountId, now: Timestamp) -> Result<States, LedgerError> {
         let mut desk = Desk::default();
         self.fetch(&mut desk, &[Key::Member(account.clone())])?;
+        self.store.settle()?;
         Ok(fall_due(&desk.states, &self.rules, account, now)?.1)
     }
 

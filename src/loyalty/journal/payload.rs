@@ -3,6 +3,8 @@
 //! Each entry is its length and its wire form. One that tells of a deed is followed by the CRC-32 of
 //! that form: a deed is read alone, long after, without its frame.
 
+use std::sync::Arc;
+
 use super::blocks::{Fields, push_varint};
 use super::frame::Hash;
 use crate::loyalty::deed::Deed;
@@ -128,9 +130,9 @@ pub(crate) fn entry_size(begins: &[u8]) -> Option<usize> {
 }
 
 /// The deed of a command as its last amendment left it; `None` when the entries are not of that command.
-pub(crate) fn deed_of(id: &CommandId, first: Entry, last: Option<Entry>) -> Option<Deed> {
+pub(crate) fn deed_of(id: &CommandId, first: Entry, last: Option<Entry>) -> Option<Arc<Deed>> {
     let mut deed = match first.change {
-        Change::Done { id: found, deed } if found == *id => *deed,
+        Change::Done { id: found, deed } if found == *id => deed,
         _ => return None,
     };
     match last.map(|entry| entry.change) {
@@ -138,7 +140,7 @@ pub(crate) fn deed_of(id: &CommandId, first: Entry, last: Option<Entry>) -> Opti
         Some(Change::Amended {
             deed: found,
             subject,
-        }) if found == *id => deed.subject = subject,
+        }) if found == *id => Arc::make_mut(&mut deed).subject = subject,
         Some(_) => return None,
     }
     Some(deed)

@@ -255,6 +255,7 @@ impl<'s> Walk<'s> {
     /// Checks the preface of a segment; an end when it is one whose making was interrupted.
     fn enter(&mut self, segment: &Segment, last: bool) -> Result<Option<End>, JournalError> {
         let begins = segment.begins()?;
+        let readable = begins.is_ok();
         let fault = match begins {
             // A walk that begins inside of a segment has a chain of its own to compare with.
             Ok(begins) if begins == self.place || self.place.position > segment.base => {
@@ -267,7 +268,7 @@ impl<'s> Walk<'s> {
         let damage = segment.damage(0, self.place.entry, fault);
         // The preface is synced before the first frame is written behind it.
         if last
-            && begins.is_err()
+            && !readable
             && segment.base == self.place.position
             && self.window.is_zero(segment, PREFACE)?
         {

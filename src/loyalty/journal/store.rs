@@ -277,7 +277,7 @@ impl JournalStore {
                 shelf = self.wait(shelf, end)?;
                 continue;
             }
-            let deed = Arc::new(read_deed(&shelf.segments, id, &slot)?);
+            let deed = read_deed(&shelf.segments, id, &slot)?;
             let version = u64::from(slot.frames);
             shelf
                 .cache
@@ -627,7 +627,7 @@ pub(crate) fn read_deed(
     segments: &[Segment],
     id: &CommandId,
     slot: &Slot,
-) -> Result<Deed, JournalError> {
+) -> Result<Arc<Deed>, JournalError> {
     let first = read_at(segments, slot.first)?;
     let last = match slot.last == slot.first {
         true => None,
