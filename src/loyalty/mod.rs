@@ -87,7 +87,7 @@ mod command;
 mod decide;
 mod deed;
 mod entry;
-mod journal;
+pub mod journal;
 mod ledger;
 mod liability;
 mod lot;
@@ -113,9 +113,7 @@ pub use command::{Action, Adjust, Basis, Command, Earn, Hold, Line, Purse, Redee
 pub use decide::{Outcome, decide, fall_due, lots_at_most, needs};
 pub use deed::{Deed, Digest, Group, GroupState, Order, Part, Subject};
 pub use entry::{Change, Entry};
-pub use journal::{
-    Blob, Corruption, Fault, Files, Folder, JournalError, JournalOptions, JournalStore, Opening,
-};
+pub use journal::{JournalError, JournalStore};
 pub use ledger::{Ledger, LedgerError, StatementLine};
 pub use liability::Liability;
 pub use lot::{Lot, LotNumber, Pot, Take};

@@ -41,11 +41,7 @@ pub(crate) struct Appender {
 
 impl Appender {
     /// Begins an empty file.
-    pub(crate) fn begin(
-        blob: Arc<dyn Blob>,
-        name: &str,
-        kind: Kind,
-    ) -> Result<Self, JournalError> {
+    pub(crate) fn begin(blob: Arc<dyn Blob>, name: &str, kind: Kind) -> Result<Self, JournalError> {
         let head = kind.head();
         let write = blob.write_at(0, &head);
         write.map_err(JournalError::io("writing", name))?;
@@ -96,11 +92,7 @@ pub(crate) struct Blocks {
 
 impl Blocks {
     /// Opens a file of a kind.
-    pub(crate) fn open(
-        blob: Arc<dyn Blob>,
-        name: &str,
-        kind: Kind,
-    ) -> Result<Self, JournalError> {
+    pub(crate) fn open(blob: Arc<dyn Blob>, name: &str, kind: Kind) -> Result<Self, JournalError> {
         let length = blob.length().map_err(JournalError::io("measuring", name))?;
         let mut head = [0; HEAD as usize];
         let read = blob.read_at(0, &mut head);

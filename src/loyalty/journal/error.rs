@@ -6,6 +6,8 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::loyalty::apply::Misfit;
+use crate::loyalty::lot::LotNumber;
+use crate::loyalty::names::AccountId;
 
 /// A journal could not do its work.
 #[derive(Debug, Clone, Error)]
@@ -34,7 +36,9 @@ pub enum JournalError {
         file: String,
     },
     /// The journal was written by a later version of this crate.
-    #[error("`{file}` has format version {found}, this crate reads up to {known}; a newer `tenure` reads it")]
+    #[error(
+        "`{file}` has format version {found}, this crate reads up to {known}; a newer `tenure` reads it"
+    )]
     Version {
         /// The file.
         file: String,
@@ -129,6 +133,22 @@ pub enum Fault {
     /// An entry does not fit the states before it.
     #[error("the entry does not fit the ones before it")]
     Misfit(#[from] Misfit),
+    /// The points of a lot do not add up.
+    #[error("the points of lot {lot} of account `{account}` do not add up to what was granted")]
+    Unbalanced {
+        /// Whose.
+        account: AccountId,
+        /// The lot.
+        lot: LotNumber,
+    },
+    /// A later version of this crate wrote the file; or its version was damaged.
+    #[error("it has version {found}, this crate reads up to {known}")]
+    Version {
+        /// Its version.
+        found: u32,
+        /// The last one that is known.
+        known: u32,
+    },
     /// A snapshot or an index says otherwise than the journal.
     #[error("it does not agree with the journal: {what}")]
     Disagrees {

@@ -149,7 +149,10 @@ impl Files for Folder {
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
             // A name that is no text is none of ours.
-            if let (true, Ok(name)) = (entry.file_type()?.is_file(), entry.file_name().into_string()) {
+            if let (true, Ok(name)) = (
+                entry.file_type()?.is_file(),
+                entry.file_name().into_string(),
+            ) {
                 names.push(name);
             }
         }

@@ -175,7 +175,11 @@ fn load(files: &dyn Files, segments: Vec<Segment>) -> Result<FoundFiles, Journal
     let End { place: end, torn } = end;
     // What was once there for good must still be there.
     let least = [marked, base.summary.map(|summary| summary.place)];
-    if let Some(lost) = least.into_iter().flatten().find(|l| l.position > end.position) {
+    if let Some(lost) = least
+        .into_iter()
+        .flatten()
+        .find(|l| l.position > end.position)
+    {
         let fault = Fault::Lost {
             durable: lost.position,
         };
@@ -243,10 +247,7 @@ impl Base {
     }
 
     /// The states of the latest snapshot that can be read.
-    fn read(
-        files: &dyn Files,
-        passed_over: &mut Vec<Corruption>,
-    ) -> Result<Self, JournalError> {
+    fn read(files: &dyn Files, passed_over: &mut Vec<Corruption>) -> Result<Self, JournalError> {
         for (_, name) in snapshot::names(files)? {
             match Self::read_one(files, &name) {
                 Ok(base) => return Ok(base),
@@ -360,7 +361,9 @@ fn reindex(segments: &[Segment], end: Place) -> Result<Index, JournalError> {
         };
         let begins = frame.place.position + HEADER as u64;
         let entries = Entries::new(frame.payload).map_while(Result::ok);
-        let touches: Vec<Touch> = entries.filter_map(|(at, entry)| touch(&entry, at)).collect();
+        let touches: Vec<Touch> = entries
+            .filter_map(|(at, entry)| touch(&entry, at))
+            .collect();
         index.add(begins, &touches);
     }
     Ok(index)

@@ -79,6 +79,11 @@ impl People {
         }
     }
 
+    /// Whether there is a file.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.file.is_some()
+    }
+
     pub(crate) fn account_of(&self, person: &str) -> Option<AccountId> {
         self.numbers.get(person).copied().map(account)
     }
@@ -104,7 +109,9 @@ impl People {
             return Ok(None);
         };
         let result = match &mut self.file {
-            Some(file) => file.push(&link_bytes(number, person)).and_then(|()| file.sync()),
+            Some(file) => file
+                .push(&link_bytes(number, person))
+                .and_then(|()| file.sync()),
             None => {
                 self.add(number, person);
                 self.rewrite(files).map(|_| ())
@@ -196,7 +203,9 @@ fn scrub(old: &Appender) -> Result<(), JournalError> {
     let mut at = HEAD;
     while at < old.end {
         let count = usize::try_from(old.end - at).map_or(zeros.len(), |left| left.min(zeros.len()));
-        let write = old.blob().write_at(at, zeros.get(..count).unwrap_or_default());
+        let write = old
+            .blob()
+            .write_at(at, zeros.get(..count).unwrap_or_default());
         write.map_err(JournalError::io("overwriting", NAME))?;
         at += count as u64;
     }
@@ -204,11 +213,7 @@ fn scrub(old: &Appender) -> Result<(), JournalError> {
 }
 
 /// Whether a block that cannot be read is the last one: what it claims to be reaches the end of the file.
-fn is_last(
-    blob: &dyn super::files::Blob,
-    at: u64,
-    length: u64,
-) -> Result<bool, JournalError> {
+fn is_last(blob: &dyn super::files::Blob, at: u64, length: u64) -> Result<bool, JournalError> {
     let mut head = [0; BLOCK as usize];
     let read = blob.read_at(at, &mut head);
     let read = read.map_err(JournalError::io("reading", NAME))?;

@@ -142,7 +142,7 @@ impl Run {
     pub(crate) fn open(files: &dyn Files, name: &str) -> Result<Self, JournalError> {
         let failed = |source| JournalError::io("opening", name)(source);
         let blob = files.open(name).map_err(failed)?;
-        let mut head = [0; 128];
+        let mut head = [0; PAGE];
         let damage = || damage(name, 0, Fault::Checksum);
         if blob.read_at(0, &mut head).map_err(failed)? < head.len() || head[..8] != MAGIC {
             return Err(damage());
@@ -164,7 +164,9 @@ impl Run {
         let (slots, lines) = (number(72), number(80));
         let pages = slots.div_ceil(SLOTS as u64);
         let length = blob.length().map_err(failed)?;
-        let after = pages.checked_add(1).and_then(|n| n.checked_mul(PAGE as u64));
+        let after = pages
+            .checked_add(1)
+            .and_then(|n| n.checked_mul(PAGE as u64));
         let memory = pages
             .checked_mul(8)
             .zip(lines.checked_mul(64))
@@ -197,7 +199,7 @@ impl Run {
                 lines: filter.as_chunks().0.to_vec(),
             },
         };
-        if run.head(&bytes).get(..128) == Some(&head[..]) {
+        if run.head(&bytes) == head {
             Ok(run)
         } else {
             Err(damage())
@@ -234,11 +236,6 @@ impl Run {
             };
             slots.into_iter().map(Ok).chain(error)
         })
-    }
-
-    /// Bytes in memory.
-    pub(crate) fn resident(&self) -> usize {
-        self.fences.len() * 8 + self.filter.lines.len() * 64
     }
 
     fn page(&self, page: u64) -> Result<Vec<(IdHash, Slot)>, JournalError> {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use super::error::{Corruption, Fault, JournalError};
 use super::files::{Blob, Files};
 use super::frame::{HEADER, Hash, Header, MAGIC, Place};
+use crate::loyalty::wire;
 
 /// The version of the format that is written.
 pub(crate) const VERSION: u32 = 1;
 
-/// Bytes of a segment before its first frame: `TENUREJ` and a zero byte, version, four zero bytes, the
-/// place at which it begins (position, number of the next entry, chain), and the blake3 of all that.
+/// Bytes of a segment before its first frame: `TENUREJ` and a zero byte, version, version of the wire form,
+/// the place at which it begins (position, number of the next entry, chain), and the blake3 of all that.
+/// Every later version begins so, too.
 pub(crate) const PREFACE: u64 = 96;
 
 const SEGMENT_MAGIC: [u8; 8] = *b"TENUREJ\0";
@@ -31,7 +33,9 @@ impl Segment {
     pub(crate) fn create(files: &dyn Files, at: &Place) -> Result<Self, JournalError> {
         let name = segment_name(at.position);
         let doing = "making the segment";
-        let blob = files.create(&name).map_err(JournalError::io(doing, &name))?;
+        let blob = files
+            .create(&name)
+            .map_err(JournalError::io(doing, &name))?;
         let write = || {
             blob.write_at(0, &preface(at))?;
             blob.sync()?;
@@ -79,17 +83,18 @@ impl Segment {
         let mut bytes = [0; PREFACE as usize];
         let read = self.blob.read_at(0, &mut bytes);
         let read = read.map_err(JournalError::io("reading", &self.name))?;
-        let version = u32::from_le_bytes([8, 9, 10, 11].map(|at| bytes[at]));
-        if read >= 12 && bytes[..8] == SEGMENT_MAGIC && version > VERSION {
-            return Err(JournalError::Version {
-                file: self.name.clone(),
-                found: version,
-                known: VERSION,
-            });
-        }
         if read < bytes.len() {
             let missing = (bytes.len() - read) as u64;
             return Ok(Err(Fault::Short { missing }));
+        }
+        let word = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|i| bytes[at + i]));
+        let sealed = bytes[64..] == *blake3::hash(&bytes[..64]).as_bytes();
+        let versions = [(word(8), VERSION), (word(12), wire::FORMAT)];
+        for (found, known) in versions {
+            if sealed && bytes[..8] == SEGMENT_MAGIC && found > known {
+                let file = self.name.clone();
+                return Err(JournalError::Version { file, found, known });
+            }
         }
         let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
         let place = Place {
@@ -127,6 +132,7 @@ fn preface(at: &Place) -> [u8; PREFACE as usize] {
     let mut bytes = [0; PREFACE as usize];
     bytes[..8].copy_from_slice(&SEGMENT_MAGIC);
     bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    bytes[12..16].copy_from_slice(&wire::FORMAT.to_le_bytes());
     bytes[16..24].copy_from_slice(&at.position.to_le_bytes());
     bytes[24..32].copy_from_slice(&at.entry.to_le_bytes());
     bytes[32..64].copy_from_slice(&at.chain);
@@ -173,7 +179,9 @@ impl<'s> Walk<'s> {
     pub(crate) fn new(segments: &'s [Segment], from: Place) -> Result<Self, JournalError> {
         let after = segments.partition_point(|segment| segment.base <= from.position);
         let Some(at) = after.checked_sub(1) else {
-            let file = segments.first().map_or_else(String::new, |s| s.name.clone());
+            let file = segments
+                .first()
+                .map_or_else(String::new, |s| s.name.clone());
             let fault = Fault::Gap {
                 position: from.position,
             };
@@ -332,7 +340,9 @@ impl<'s> Walk<'s> {
         let length = segment.length()?;
         let mut at = offset + 1;
         while at + HEADER as u64 <= length {
-            let some = usize::try_from(length - at).unwrap_or(usize::MAX).min(1 << 16);
+            let some = usize::try_from(length - at)
+                .unwrap_or(usize::MAX)
+                .min(1 << 16);
             let bytes = self.window.get(segment, at, some)?;
             let found = bytes.windows(4).position(|four| four == MAGIC);
             let Some(found) = found else {

@@ -95,7 +95,9 @@ pub(crate) fn read(
     name: &str,
     visit: &mut dyn FnMut(Versioned),
 ) -> Result<Summary, JournalError> {
-    let opened = files.open(name).map_err(JournalError::io("opening", name))?;
+    let opened = files
+        .open(name)
+        .map_err(JournalError::io("opening", name))?;
     let mut blocks = Blocks::open(opened, name, KIND)?;
     let content = |reason| Fault::Content { reason };
     let summary = match blocks.next()? {
@@ -121,18 +123,6 @@ pub(crate) fn read(
         return Err(blocks.damage(fault).into());
     }
     Ok(summary)
-}
-
-/// The place of a snapshot, without its members.
-pub(crate) fn summary(files: &dyn Files, name: &str) -> Result<Summary, JournalError> {
-    let opened = files.open(name).map_err(JournalError::io("opening", name))?;
-    let mut blocks = Blocks::open(opened, name, KIND)?;
-    let summary = match blocks.next()? {
-        Some((_, head)) => read_head(head),
-        None => None,
-    };
-    let reason = "the head ends too early";
-    Ok(summary.ok_or_else(|| blocks.damage(Fault::Content { reason }))?)
 }
 
 fn read_member(fields: &mut Fields<'_>) -> Option<Versioned> {

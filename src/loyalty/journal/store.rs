@@ -14,13 +14,13 @@ use super::error::{Corruption, Fault, JournalError};
 use super::files::{Files, Folder};
 use super::frame::{HEADER, Header, PAYLOAD_MAX, Place};
 use super::index::Index;
+use super::mark;
 use super::open;
 use super::payload::{Entries, Payload, deed_of, entry_size, hash_of, read_entry};
 use super::people::People;
 use super::run::Slot;
 use super::segment::{Segment, Step, Walk, Writer};
 use super::upkeep::Upkeep;
-use super::mark;
 use crate::loyalty::deed::Deed;
 use crate::loyalty::entry::{Change, Entry};
 use crate::loyalty::member::Member;
@@ -132,10 +132,7 @@ impl JournalStore {
     ///
     /// # Errors
     /// As [`JournalStore::open`].
-    pub fn open_with(
-        files: Arc<dyn Files>,
-        options: JournalOptions,
-    ) -> Result<Self, JournalError> {
+    pub fn open_with(files: Arc<dyn Files>, options: JournalOptions) -> Result<Self, JournalError> {
         open::for_writing(files, options)
     }
 
@@ -279,9 +276,7 @@ impl JournalStore {
             }
             let deed = read_deed(&shelf.segments, id, &slot)?;
             let version = u64::from(slot.frames);
-            shelf
-                .cache
-                .insert(id.clone(), version, Arc::clone(&deed));
+            shelf.cache.insert(id.clone(), version, Arc::clone(&deed));
             return Ok((shelf, Some((version, deed))));
         }
     }
