@@ -111,12 +111,17 @@ fn a_killed_writer_loses_nothing() {
         while !lines.next().unwrap().unwrap().contains("open") {}
         let other = JournalStore::open(&scratch.0).unwrap_err();
         assert!(matches!(other, JournalError::Locked), "{other}");
-        std::thread::sleep(Duration::from_micros(500 + round * 7_919 % 23_000));
+        let mut done: Vec<String> = Vec::new();
+        while done.len() < 1 + round as usize % 5 {
+            done.push(lines.next().unwrap().unwrap());
+        }
+        std::thread::sleep(Duration::from_micros(round * 7_919 % 9_000));
         // SIGKILL on Unix.
         child.kill().unwrap();
         child.wait().unwrap();
-        let done: Vec<CommandId> = lines
-            .map_while(Result::ok)
+        done.extend(lines.map_while(Result::ok));
+        let done: Vec<CommandId> = done
+            .iter()
             .filter_map(|line| Some(line.strip_prefix("done ")?.into()))
             .collect();
         let store = JournalStore::open(&scratch.0).unwrap();

@@ -103,8 +103,9 @@ impl Index {
         if self.fresh.is_empty() {
             return None;
         }
+        let room = Slots::with_capacity_and_hasher(self.fresh.len(), BuildHasherDefault::default());
         let frozen = Arc::new(Frozen {
-            slots: std::mem::take(&mut self.fresh),
+            slots: std::mem::replace(&mut self.fresh, room),
             from: self.fresh_from,
             to,
         });

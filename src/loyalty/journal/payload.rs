@@ -39,8 +39,8 @@ pub(crate) struct Payload {
 }
 
 impl Payload {
-    pub(crate) fn new(entries: &[Entry]) -> Self {
-        let mut bytes = Vec::with_capacity(entries.len() * 96);
+    /// Encodes entries into an emptied buffer.
+    pub(crate) fn new(entries: &[Entry], mut bytes: Vec<u8>) -> Self {
         let mut touches = Vec::with_capacity(entries.len() / 2);
         let mut one = Vec::with_capacity(256);
         for entry in entries {
@@ -140,7 +140,7 @@ pub(crate) fn deed_of(id: &CommandId, first: Entry, last: Option<Entry>) -> Opti
         Some(Change::Amended {
             deed: found,
             subject,
-        }) if found == *id => Arc::make_mut(&mut deed).subject = subject,
+        }) if found == *id => Arc::make_mut(&mut deed).subject = *subject,
         Some(_) => return None,
     }
     Some(deed)

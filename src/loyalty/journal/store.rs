@@ -81,6 +81,8 @@ pub struct JournalStore {
     pub(crate) files: Arc<dyn Files>,
     pub(crate) options: JournalOptions,
     shelf: Mutex<Shelf>,
+    /// An emptied buffer for the next payload.
+    scratch: Mutex<Vec<u8>>,
     /// Something became durable, or failed.
     turned: Condvar,
     /// None when it is open for reading only.
@@ -179,6 +181,7 @@ impl JournalStore {
             files,
             options,
             shelf: Mutex::new(shelf),
+            scratch: Mutex::default(),
             turned: Condvar::new(),
             writer: writer.map(Mutex::new),
             people: Mutex::new(people),
@@ -283,7 +286,8 @@ impl JournalStore {
 
     fn append(&self, batch: Batch) -> Result<u64, CommitError> {
         self.must_be_writable().map_err(StoreError::from)?;
-        let payload = Payload::new(&batch.entries);
+        let scratch = std::mem::take(&mut *lock(&self.scratch));
+        let payload = Payload::new(&batch.entries, scratch);
         let limit = match (payload.bytes.len() > PAYLOAD_MAX, batch.entries.is_empty()) {
             (true, _) => Some("a batch has at most 1 GiB"),
             (_, true) if !batch.changed.is_empty() => Some("records change by entries only"),
@@ -304,8 +308,16 @@ impl JournalStore {
             shelf = self.wait(shelf, end).map_err(StoreError::from)?;
         }
         shelf.usable().map_err(StoreError::from)?;
+        let mut uncached = HashMap::with_hasher(RandomState::default());
         for (key, expected) in &batch.expected {
-            let found = shelf.version(key).map_err(StoreError::from)?;
+            let found = match key {
+                Key::Deed(id) if shelf.cache.get(id).is_none() => {
+                    let found = shelf.version(key).map_err(StoreError::from)?;
+                    uncached.insert(id.clone(), found);
+                    found
+                }
+                key => shelf.version(key).map_err(StoreError::from)?,
+            };
             if found != *expected {
                 return Err(CommitError::Moved {
                     key: key.clone(),
@@ -320,17 +332,28 @@ impl JournalStore {
         }
         let count = batch.entries.len() as u32;
         shelf.queue_frame(&payload, count);
+        self.recycle(payload.bytes);
         for entry in &batch.entries {
             if let Change::Opened { lot, .. } = entry.change {
                 shelf.lots_used = shelf.lots_used.max(lot.0);
             }
         }
         for (key, record) in batch.changed {
-            shelf.put(key, record).map_err(StoreError::from)?;
+            shelf.put(key, record, &uncached);
         }
         let end = shelf.end.position;
         drop(self.wait(shelf, end).map_err(StoreError::from)?);
         Ok(first)
+    }
+}
+
+impl JournalStore {
+    /// Keeps a buffer for the next payload; one that a large batch made large is given back.
+    fn recycle(&self, mut bytes: Vec<u8>) {
+        if bytes.capacity() <= 1 << 24 {
+            bytes.clear();
+            *lock(&self.scratch) = bytes;
+        }
     }
 }
 
@@ -371,7 +394,8 @@ impl Shelf {
         self.end = at.after(&header);
     }
 
-    fn put(&mut self, key: Key, record: Record) -> Result<(), JournalError> {
+    /// Puts a record under its name. Deeds that are not in the cache had those versions before.
+    fn put(&mut self, key: Key, record: Record, uncached: &HashMap<CommandId, u64, RandomState>) {
         match (key, record) {
             (Key::Member(account), Record::Member(member)) => {
                 let place = self.members.entry(account);
@@ -381,20 +405,15 @@ impl Shelf {
             }
             (Key::Books, Record::Books(books)) => self.books = (self.books.0 + 1, books),
             (Key::Deed(id), Record::Deed(deed)) => {
-                let cached = self.cache.get(&id).map(|(version, _)| version + 1);
-                let version = match cached {
-                    Some(version) => version,
-                    // The frame of this batch is in the index already.
-                    None => {
-                        let slot = self.index.find(&hash_of(&id))?;
-                        slot.map_or(1, |slot| u64::from(slot.frames))
-                    }
-                };
-                self.cache.insert(id, version, deed);
+                let before = uncached.get(&id).copied();
+                let before = before.or_else(|| Some(self.cache.get(&id)?.0));
+                // What is not known here is read from the journal when it is asked for.
+                if let Some(before) = before {
+                    self.cache.insert(id, before + 1, deed);
+                }
             }
             _ => {}
         }
-        Ok(())
     }
 }
 
