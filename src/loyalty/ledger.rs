@@ -17,7 +17,7 @@ use super::receipt::Submitted;
 use super::refusal::Refusal;
 use super::rules::Rules;
 use super::snapshot::{Account, Snapshot};
-use super::states::{Key, Record, States};
+use super::states::States;
 use super::store::{CommitError, Store, StoreError};
 use crate::event::Timestamp;
 
@@ -151,10 +151,8 @@ impl<S: Store> Ledger<S> {
     /// As [`Ledger::submit`].
     pub fn tick(&self, now: Timestamp) -> Result<usize, LedgerError> {
         let mut accounts = Vec::new();
-        self.store.records(&mut |key, record| {
-            if let (Key::Member(account), Record::Member(member)) = (key, record)
-                && member.as_of() <= now
-            {
+        self.store.members(&mut |account, member| {
+            if member.as_of() <= now {
                 accounts.push(account.clone());
             }
             ControlFlow::Continue(())

@@ -34,6 +34,7 @@
 //! | everything, now or at an earlier instant | [`Ledger::snapshot`], [`Ledger::as_of`] with [`Snapshot::of`] |
 //! | the rules alone, in your own machinery | [`decide()`] and [`apply()`], which are pure functions |
 //! | account names that mean nothing outside, and to forget a person | a [`Directory`]; every store here is one |
+//! | to keep a ledger on this machine's disk | [`JournalStore`]; see [`journal`] for what an operator must know |
 //! | to keep a ledger somewhere else | an implementation of [`Store`] |
 //!
 //! # How it works

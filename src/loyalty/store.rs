@@ -8,6 +8,8 @@ use thiserror::Error;
 
 use super::entry::Entry;
 use super::journal::JournalError;
+use super::member::Member;
+use super::names::AccountId;
 use super::states::{Key, Record};
 
 /// Where a ledger is kept: records with versions, and a journal that only grows.
@@ -48,6 +50,21 @@ pub trait Store: Send + Sync {
         &self,
         visit: &mut dyn FnMut(&Key, &Record) -> ControlFlow<()>,
     ) -> Result<(), StoreError>;
+
+    /// Shows all members, each as of one commit, in any order; a store that does not keep them together
+    /// with the commands does so without reading these.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn members(
+        &self,
+        visit: &mut dyn FnMut(&AccountId, &Member) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.records(&mut |key, record| match (key, record) {
+            (Key::Member(account), Record::Member(member)) => visit(account, member),
+            _ => ControlFlow::Continue(()),
+        })
+    }
 
     /// Numbers for new lots, never given before; consecutive, from 1 on.
     ///
@@ -100,6 +117,13 @@ macro_rules! forward {
 
             fn reserve_lots(&self, count: u64) -> Result<Range<u64>, StoreError> {
                 (**self).reserve_lots(count)
+            }
+
+            fn members(
+                &self,
+                visit: &mut dyn FnMut(&AccountId, &Member) -> ControlFlow<()>,
+            ) -> Result<(), StoreError> {
+                (**self).members(visit)
             }
 
             fn settle(&self) -> Result<(), StoreError> {

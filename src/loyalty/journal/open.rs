@@ -199,11 +199,10 @@ fn load(files: &dyn Files, segments: Vec<Segment>) -> Result<FoundFiles, Journal
         passed_over,
     };
     let upkeep = Upkeep::after(start.position, base.size);
-    let (members, books, lots) = base.into_parts();
     let loaded = Loaded {
-        members,
-        books,
-        lots,
+        books: (base.books, base.states.books),
+        lots: base.lots,
+        members: versioned(base.states, &base.versions),
         index,
         segments,
         end,
@@ -300,25 +299,20 @@ impl Base {
         }
         self.books += u64::from(std::mem::take(&mut self.books_changed));
     }
+}
 
-    #[allow(clippy::type_complexity)]
-    fn into_parts(
-        self,
-    ) -> (
-        HashMap<AccountId, (u64, Arc<Member>), RandomState>,
-        (u64, Books),
-        u64,
-    ) {
-        let versions = self.versions;
-        let members = self.states.members.into_iter();
-        let members = members
-            .map(|(account, member)| {
-                let version = versions.get(&account).copied().unwrap_or(0);
-                (account, (version, member))
-            })
-            .collect();
-        (members, (self.books, self.states.books), self.lots)
-    }
+/// Members with their versions.
+fn versioned(
+    states: States,
+    versions: &HashMap<AccountId, u64, RandomState>,
+) -> HashMap<AccountId, (u64, Arc<Member>), RandomState> {
+    let members = states.members.into_iter();
+    members
+        .map(|(account, member)| {
+            let version = versions.get(&account).copied().unwrap_or(0);
+            (account, (version, member))
+        })
+        .collect()
 }
 
 /// The runs that follow one another from the first frame on, and the names of all other ones.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::error::{Corruption, Fault, JournalError};
 use super::files::{Blob, Files};
 use super::frame::{HEADER, Hash, Header, MAGIC, Place};
+use super::mark;
 use crate::loyalty::wire;
 
 /// The version of the format that is written.
@@ -489,6 +490,8 @@ impl Writer {
 
     fn rotate(&mut self, at: &Place) -> Result<(), JournalError> {
         self.trim(at)?;
+        // All groups before this one are synced.
+        mark::write(&*self.files, at)?;
         self.segment = Segment::create(&*self.files, at)?;
         self.filled = PREFACE;
         Ok(())

@@ -32,6 +32,8 @@ use crate::loyalty::store::{Batch, CommitError, Store, StoreError, Versioned};
 /// Bytes that may wait to be written before a commit waits, too.
 const QUEUE_MAX: usize = 1 << 28;
 
+type VersionedDeed = (u64, Arc<Deed>);
+
 /// How a journal is kept. The defaults suit a shop; nothing of it is part of the format, so it may differ
 /// from one opening to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -263,7 +265,7 @@ impl JournalStore {
         &'s self,
         mut shelf: MutexGuard<'s, Shelf>,
         id: &CommandId,
-    ) -> Result<(MutexGuard<'s, Shelf>, Option<(u64, Arc<Deed>)>), JournalError> {
+    ) -> Result<(MutexGuard<'s, Shelf>, Option<VersionedDeed>), JournalError> {
         loop {
             if let Some(found) = shelf.cache.get(id) {
                 let found = found.clone();
@@ -508,6 +510,26 @@ impl Store for JournalStore {
             }
         })?;
         Ok(failed.map_or(Ok(()), Err)?)
+    }
+
+    fn members(
+        &self,
+        visit: &mut dyn FnMut(&AccountId, &Member) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let members: Vec<_> = {
+            let shelf = self.shelf();
+            shelf.usable()?;
+            let members = shelf.members.iter();
+            members
+                .map(|(account, (_, member))| (account.clone(), Arc::clone(member)))
+                .collect()
+        };
+        for (account, member) in &members {
+            if visit(account, member).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn reserve_lots(&self, count: u64) -> Result<Range<u64>, StoreError> {
