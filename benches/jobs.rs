@@ -10,8 +10,16 @@ mod events;
 mod lifetime;
 #[path = "jobs/loyalty.rs"]
 mod loyalty;
+#[path = "jobs/loyalty_journal.rs"]
+mod loyalty_journal;
+#[path = "jobs/loyalty_soak.rs"]
+mod loyalty_soak;
 #[path = "jobs/measure.rs"]
 mod measure;
+#[path = "jobs/raw_log.rs"]
+mod raw_log;
+#[path = "jobs/scratch.rs"]
+mod scratch;
 #[path = "jobs/splitmix.rs"]
 mod splitmix;
 
@@ -41,6 +49,11 @@ const JOBS: &[(&str, Job)] = &[
     ("segment.rfm", events::rfm),
     ("retention.weekly", events::weekly_retention),
     ("loyalty.memory", loyalty::memory),
+    ("loyalty.journal.b1", loyalty_journal::b1),
+    ("loyalty.journal.b1000", loyalty_journal::b1000),
+    ("loyalty.journal.b8189", loyalty_journal::b8189),
+    ("loyalty.journal.t64", loyalty_journal::t64),
+    ("loyalty.soak", loyalty_soak::soak),
 ];
 
 fn main() -> ExitCode {

@@ -38,7 +38,7 @@ pub fn memory(setting: &Setting) -> Result<Measured, String> {
 }
 
 /// The rules: a point for each 1.00, usable for 180 days.
-fn rules() -> Rules {
+pub fn rules() -> Rules {
     let programme: Programme = serde_json::from_value(json!({
         "earn": {"rounding": "floor", "round_scope": "order"},
         "earn_rules": [{"rate": [1, 100]}],
@@ -107,7 +107,7 @@ impl Iterator for Mix {
 }
 
 /// What lets anyone see that the same work was done.
-fn totals<S: Store>(ledger: &Ledger<S>, commands: usize, refused: usize) -> Value {
+pub fn totals<S: Store>(ledger: &Ledger<S>, commands: usize, refused: usize) -> Value {
     let now = instant(commands);
     let snapshot = ledger.snapshot(now).expect("a snapshot");
     let accounts = snapshot.accounts.values();

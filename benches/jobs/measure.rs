@@ -47,14 +47,25 @@ pub fn best_of<I, O>(
     })
 }
 
-fn cpu_s() -> f64 {
+/// User and system time of the process so far.
+pub fn cpu_s() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
-fn peak_rss_mb() -> u64 {
+/// The process's peak resident memory over its life; 0 where it cannot be read.
+pub fn peak_rss_mb() -> u64 {
+    memory_mb("VmHWM:")
+}
+
+/// The process's resident memory; 0 where it cannot be read.
+pub fn rss_mb() -> u64 {
+    memory_mb("VmRSS:")
+}
+
+fn memory_mb(what: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(what));
     let kib = line.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
     kib.unwrap_or(0) / 1024
 }

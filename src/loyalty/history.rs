@@ -237,7 +237,8 @@ impl<S: Store> Ledger<S> {
         &self,
         visit: &mut dyn FnMut(u64, &Entry) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.store().scan(1, visit)
+        self.store().scan(1, visit)?;
+        self.store().settle()
     }
 
     /// The states of one account only, at an instant by which everything due has happened.

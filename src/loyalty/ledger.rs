@@ -20,7 +20,7 @@ use super::receipt::Submitted;
 use super::refusal::Refusal;
 use super::rules::Rules;
 use super::snapshot::{Account, Snapshot};
-use super::states::{Key, Record, States};
+use super::states::States;
 use super::store::{CommitError, Store, StoreError};
 use crate::event::Timestamp;
 
@@ -155,10 +155,8 @@ impl<S: Store> Ledger<S> {
     /// As [`Ledger::submit`].
     pub fn tick(&self, now: Timestamp) -> Result<usize, LedgerError> {
         let mut accounts = Vec::new();
-        self.store.records(&mut |key, record| {
-            if let (Key::Member(account), Record::Member(member)) = (key, record)
-                && member.as_of() <= now
-            {
+        self.store.members(&mut |account, member| {
+            if member.as_of() <= now {
                 accounts.push(account.clone());
             }
             ControlFlow::Continue(())
@@ -285,6 +283,8 @@ impl<S: Store> Ledger<S> {
         let (_, unused) = numbers.split_at(desk.numbers_used.min(numbers.len()));
         self.give_back(unused);
         if desk.entries.is_empty() {
+            // A first receipt or a refusal may stand upon what another thread has only just committed.
+            self.store.settle()?;
             return Ok(true);
         }
         match self.store.commit(desk.into_batch()) {
@@ -305,6 +305,7 @@ impl<S: Store> Ledger<S> {
     ) -> Result<States, LedgerError> {
         let mut desk = Desk::default();
         desk.fetch_members(&self.store, std::slice::from_ref(account))?;
+        self.store.settle()?;
         let mut entries = Vec::new();
         fall_due_on(&mut desk.states, &mut entries, &self.rules, account, now)?;
         Ok(desk.states)

@@ -38,6 +38,7 @@
 //! | account names that mean nothing outside, and to forget a person | a [`Directory`]; every store here is one |
 //! | the journal, statements, balances or lots for other programs | [`Ledger::journal_hledger`], and under the features `csv` and `json` their siblings |
 //! | everything that is held about one member | [`Ledger::dossier`]; to forget a person, [`Ledger::erase`] |
+//! | to keep a ledger on this machine's disk | [`JournalStore`]; see [`journal`] for what an operator must know |
 //! | to keep a ledger somewhere else | an implementation of [`Store`] |
 //!
 //! # How it works
@@ -95,6 +96,7 @@ mod dossier;
 mod entry;
 mod export;
 mod history;
+pub mod journal;
 mod ledger;
 mod liability;
 mod lot;
@@ -124,6 +126,7 @@ pub use dossier::{CarriedOut, Dossier, OpenHold, Qualified};
 pub use entry::{Change, Entry};
 pub use export::ExportError;
 pub use history::Scope;
+pub use journal::{JournalError, JournalStore};
 pub use ledger::{Ledger, LedgerError, StatementLine};
 pub use liability::Liability;
 pub use lot::{Lot, LotNumber, Pot, Take};

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::entry::Entry;
+use super::journal::JournalError;
+use super::member::Member;
+use super::names::AccountId;
 use super::states::{Key, Record};
 
 /// Where a ledger is kept: records with versions, and a journal that only grows.
@@ -48,6 +51,21 @@ pub trait Store: Send + Sync {
         visit: &mut dyn FnMut(&Key, &Record) -> ControlFlow<()>,
     ) -> Result<(), StoreError>;
 
+    /// Shows all members, each as of one commit, in any order; a store that does not keep them together
+    /// with the commands does so without reading these.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn members(
+        &self,
+        visit: &mut dyn FnMut(&AccountId, &Member) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.records(&mut |key, record| match (key, record) {
+            (Key::Member(account), Record::Member(member)) => visit(account, member),
+            _ => ControlFlow::Continue(()),
+        })
+    }
+
     /// Numbers for new lots, never given before; consecutive, from 1 on.
     ///
     /// Numbers that are not used are no loss. A store that is opened again may give those once more
@@ -56,6 +74,18 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] when the store cannot be written.
     fn reserve_lots(&self, count: u64) -> Result<Range<u64>, StoreError>;
+
+    /// Waits until all that [`Store::load`] and [`Store::records`] have shown is there for good.
+    ///
+    /// A store may show what another thread has committed before it is there for good, so that the next
+    /// command can be decided upon it without waiting. Whoever tells it as a fact, without committing
+    /// anything upon it, must wait.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it was lost: it must not be told.
+    fn settle(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// A pointer to a store is a store: to share one, or to choose its kind at run time.
@@ -87,6 +117,17 @@ macro_rules! forward {
 
             fn reserve_lots(&self, count: u64) -> Result<Range<u64>, StoreError> {
                 (**self).reserve_lots(count)
+            }
+
+            fn members(
+                &self,
+                visit: &mut dyn FnMut(&AccountId, &Member) -> ControlFlow<()>,
+            ) -> Result<(), StoreError> {
+                (**self).members(visit)
+            }
+
+            fn settle(&self) -> Result<(), StoreError> {
+                (**self).settle()
             }
         }
     )*};
@@ -127,6 +168,9 @@ pub enum StoreError {
         /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The journal failed, or is damaged.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The store has no more lot numbers.
     #[error("all lot numbers up to {last} are used")]
     LotsExhausted {

@@ -1,8 +1,10 @@
 //! All stores of the crate, for the tests that each of them must pass.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use tenure::loyalty::{Directory, MemoryStore, Store};
+use tenure::loyalty::{Directory, JournalStore, MemoryStore, Store};
 
 /// A store that is also a directory: what every store of the crate is.
 pub trait Kept: Store + Directory {}
@@ -19,7 +21,7 @@ pub trait Place {
 type Kind = (&'static str, fn() -> Result<Box<dyn Place>, String>);
 
 /// Every kind of store.
-const KINDS: &[Kind] = &[("memory", memory)];
+const KINDS: &[Kind] = &[("memory", memory), ("journal", journal)];
 
 /// Runs a test on each kind of store, by its name and with what makes new places of it; says which kinds
 /// are left out, and why.
@@ -46,4 +48,26 @@ impl Place for Memory {
 
 fn memory() -> Result<Box<dyn Place>, String> {
     Ok(Box::new(Memory(Arc::new(MemoryStore::new()))))
+}
+
+/// A folder of its own, removed at the end.
+struct Journal(PathBuf);
+
+impl Place for Journal {
+    fn open(&mut self) -> Box<dyn Kept> {
+        Box::new(JournalStore::open(&self.0).unwrap())
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn journal() -> Result<Box<dyn Place>, String> {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    let name = format!("tenure-journal-{}-{number}", std::process::id());
+    Ok(Box::new(Journal(std::env::temp_dir().join(name))))
 }

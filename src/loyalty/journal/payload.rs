@@ -1,0 +1,147 @@
+//! Payloads: the entries of a batch as bytes.
+//!
+//! Each entry is its length and its wire form. One that tells of a deed is followed by the CRC-32 of
+//! that form: a deed is read alone, long after, without its frame.
+
+use std::sync::Arc;
+
+use super::blocks::{Fields, push_varint};
+use super::frame::Hash;
+use crate::loyalty::deed::Deed;
+use crate::loyalty::entry::{Change, Entry};
+use crate::loyalty::names::CommandId;
+use crate::loyalty::wire;
+
+/// By what a command is found: the first half of the blake3 of its name.
+pub(crate) type IdHash = [u8; 16];
+
+pub(crate) fn hash_of(id: &CommandId) -> IdHash {
+    let hash = blake3::hash(id.as_str().as_bytes());
+    std::array::from_fn(|at| hash.as_bytes()[at])
+}
+
+/// A place in a payload that tells of a deed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Touch {
+    pub(crate) id: IdHash,
+    /// Bytes of the payload before the entry.
+    pub(crate) offset: u32,
+    /// Whether the command was carried out here, not amended.
+    pub(crate) done: bool,
+}
+
+/// The entries of a batch, encoded.
+#[derive(Debug)]
+pub(crate) struct Payload {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) digest: Hash,
+    pub(crate) touches: Vec<Touch>,
+}
+
+impl Payload {
+    /// Encodes entries into an emptied buffer.
+    pub(crate) fn new(entries: &[Entry], mut bytes: Vec<u8>) -> Self {
+        let mut touches = Vec::with_capacity(entries.len() / 2);
+        let mut one = Vec::with_capacity(256);
+        for entry in entries {
+            let touch = touch(entry, bytes.len() as u32);
+            one.clear();
+            wire::encode_entry(entry, &mut one);
+            push_varint(one.len() as u64, &mut bytes);
+            bytes.extend_from_slice(&one);
+            if let Some(touch) = touch {
+                bytes.extend_from_slice(&crc32fast::hash(&one).to_le_bytes());
+                touches.push(touch);
+            }
+        }
+        let digest = *blake3::hash(&bytes).as_bytes();
+        Self {
+            bytes,
+            digest,
+            touches,
+        }
+    }
+}
+
+/// How an entry changes a deed, if it does.
+pub(crate) fn touch(entry: &Entry, offset: u32) -> Option<Touch> {
+    let (id, done) = match &entry.change {
+        Change::Done { id, .. } => (id, true),
+        Change::Amended { deed, .. } => (deed, false),
+        _ => return None,
+    };
+    Some(Touch {
+        id: hash_of(id),
+        offset,
+        done,
+    })
+}
+
+/// The entries of a payload, each with the bytes before it; an error says why there are no more.
+pub(crate) struct Entries<'p> {
+    whole: usize,
+    rest: Fields<'p>,
+}
+
+impl<'p> Entries<'p> {
+    pub(crate) fn new(payload: &'p [u8]) -> Self {
+        Self {
+            whole: payload.len(),
+            rest: Fields(payload),
+        }
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<(u32, Entry), &'static str>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.0.is_empty() {
+            return None;
+        }
+        let offset = (self.whole - self.rest.0.len()) as u32;
+        let entry = read_entry(&mut self.rest);
+        if entry.is_err() {
+            self.rest = Fields(&[]);
+        }
+        Some(entry.map(|entry| (offset, entry)))
+    }
+}
+
+/// Takes an entry off the front of some bytes.
+pub(crate) fn read_entry(from: &mut Fields<'_>) -> Result<Entry, &'static str> {
+    let bytes = from.sized().ok_or("an entry ends too early")?;
+    let entry = wire::decode_entry(bytes).map_err(|_| "an entry is in no known form")?;
+    if matches!(entry.change, Change::Done { .. } | Change::Amended { .. }) {
+        let crc = from.bytes(4).ok_or("an entry ends too early")?;
+        if crc != crc32fast::hash(bytes).to_le_bytes() {
+            return Err("the checksum of an entry does not fit");
+        }
+    }
+    Ok(entry)
+}
+
+/// How many bytes an entry has that begins with these; `None` when they are too few to tell.
+pub(crate) fn entry_size(begins: &[u8]) -> Option<usize> {
+    let mut fields = Fields(begins);
+    let length = usize::try_from(fields.varint()?).ok()?;
+    let head = begins.len() - fields.0.len();
+    length.checked_add(head + 4)
+}
+
+/// The deed of a command as its last amendment left it; `None` when the entries are not of that command.
+pub(crate) fn deed_of(id: &CommandId, first: Entry, last: Option<Entry>) -> Option<Arc<Deed>> {
+    let mut deed = match first.change {
+        Change::Done { id: found, deed } if found == *id => deed,
+        _ => return None,
+    };
+    match last.map(|entry| entry.change) {
+        None => {}
+        Some(Change::Amended {
+            deed: found,
+            subject,
+        }) if found == *id => Arc::make_mut(&mut deed).subject = *subject,
+        Some(_) => return None,
+    }
+    Some(deed)
+}

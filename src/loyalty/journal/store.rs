@@ -1,0 +1,706 @@
+//! The store: members in memory, everything in the journal, acknowledged when it is synced.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::{ControlFlow, Range};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use foldhash::fast::RandomState;
+
+use super::blocks::Fields;
+use super::cache::Cache;
+use super::error::{Corruption, Fault, JournalError};
+use super::files::{Files, Folder};
+use super::frame::{HEADER, Header, PAYLOAD_MAX, Place};
+use super::index::Index;
+use super::mark;
+use super::open;
+use super::payload::{Entries, Payload, deed_of, entry_size, hash_of, read_entry};
+use super::people::People;
+use super::run::Slot;
+use super::segment::{Segment, Step, Walk, Writer};
+use super::upkeep::Upkeep;
+use crate::loyalty::deed::Deed;
+use crate::loyalty::entry::{Change, Entry};
+use crate::loyalty::member::Member;
+use crate::loyalty::names::{AccountId, CommandId};
+use crate::loyalty::privacy::Directory;
+use crate::loyalty::states::{Books, Key, Record};
+use crate::loyalty::store::{Batch, CommitError, Store, StoreError, Versioned};
+
+/// Bytes that may wait to be written before a commit waits, too.
+const QUEUE_MAX: usize = 1 << 28;
+
+type VersionedDeed = (u64, Arc<Deed>);
+
+/// How a journal is kept. The defaults suit a shop; nothing of it is part of the format, so it may differ
+/// from one opening to the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalOptions {
+    /// After so many bytes a segment is followed by the next one.
+    pub segment_bytes: u64,
+    /// A snapshot of the members is written when the journal has grown by so many bytes since the last one,
+    /// and by at least twice the last one's size. Opening replays at most about that much.
+    pub snapshot_bytes: u64,
+    /// How many commands are kept in memory besides the index, for refunds and repeated commands.
+    pub commands_cached: usize,
+    /// How many of the latest commands are indexed in memory (about 60 bytes each); the others are on disk,
+    /// with a filter of 10 bits each in memory.
+    pub commands_indexed: usize,
+}
+
+impl Default for JournalOptions {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 64 << 20,
+            snapshot_bytes: 64 << 20,
+            commands_cached: 1 << 16,
+            commands_indexed: 1 << 18,
+        }
+    }
+}
+
+/// What was found when a journal was opened.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Opening {
+    /// How many entries the journal has.
+    pub entries: u64,
+    /// How many of them were replayed, because they are after the snapshot.
+    pub replayed: u64,
+    /// The snapshot that was used, by the name of its file.
+    pub snapshot: Option<String>,
+    /// What was cut off at the end of the journal: commands that were never acknowledged. For a journal that
+    /// was opened for reading only, nothing is cut: somebody may be writing it just now.
+    pub cut: Option<Corruption>,
+    /// Damaged files that nothing depends on: snapshots and parts of the index. They were passed over.
+    pub passed_over: Vec<Corruption>,
+}
+
+/// A store in a folder on this machine's disk; see the [module documentation](super).
+pub struct JournalStore {
+    pub(crate) files: Arc<dyn Files>,
+    pub(crate) options: JournalOptions,
+    shelf: Mutex<Shelf>,
+    /// An emptied buffer for the next payload.
+    scratch: Mutex<Vec<u8>>,
+    /// Something became durable, or failed.
+    turned: Condvar,
+    /// None when it is open for reading only.
+    writer: Option<Mutex<Writer>>,
+    people: Mutex<People>,
+    pub(crate) upkeep: Mutex<Upkeep>,
+    opening: Opening,
+    _lock: Option<Box<dyn Send + Sync>>,
+}
+
+/// All that changes when a batch is committed.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    pub(crate) members: HashMap<AccountId, (u64, Arc<Member>), RandomState>,
+    pub(crate) books: (u64, Books),
+    /// The highest lot number that was given.
+    lots: u64,
+    /// The highest lot number that is in an entry.
+    pub(crate) lots_used: u64,
+    pub(crate) index: Index,
+    cache: Cache,
+    pub(crate) segments: Arc<Vec<Segment>>,
+    /// After the last frame that was committed.
+    pub(crate) end: Place,
+    /// Frames that nobody is writing yet, and where they begin.
+    queue: Vec<u8>,
+    queue_from: Place,
+    /// An emptied buffer.
+    spare: Vec<u8>,
+    /// Up to here the journal is there for good.
+    pub(crate) durable: u64,
+    writing: bool,
+    failed: Option<Arc<JournalError>>,
+}
+
+impl JournalStore {
+    /// Opens the journal of a folder, for this process alone; a new one if the folder is empty or not there.
+    ///
+    /// # Errors
+    /// [`JournalError::Locked`] when it is open for writing elsewhere, [`JournalError::Corrupt`] with the
+    /// first bad record, [`JournalError::Version`] for one that a later version wrote.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, JournalError> {
+        let name = folder.as_ref().display().to_string();
+        let folder = Folder::create(folder).map_err(JournalError::io("opening", name))?;
+        Self::open_with(Arc::new(folder), JournalOptions::default())
+    }
+
+    /// Opens a journal wherever its files are, with options.
+    ///
+    /// # Errors
+    /// As [`JournalStore::open`].
+    pub fn open_with(files: Arc<dyn Files>, options: JournalOptions) -> Result<Self, JournalError> {
+        open::for_writing(files, options)
+    }
+
+    /// Opens the journal of a folder for reading, also while another process writes it: balances,
+    /// statements and exports as of now. What that process acknowledges later is not seen.
+    ///
+    /// # Errors
+    /// [`JournalError::Missing`] when there is no journal, and as [`JournalStore::open`].
+    pub fn open_read_only(folder: impl AsRef<Path>) -> Result<Self, JournalError> {
+        let name = folder.as_ref().display().to_string();
+        let folder = Folder::read_only(folder).map_err(JournalError::io("opening", name))?;
+        open::for_reading(Arc::new(folder), JournalOptions::default())
+    }
+
+    /// What was found when the journal was opened.
+    pub fn opening(&self) -> &Opening {
+        &self.opening
+    }
+
+    pub(crate) fn assemble(
+        (files, options): (Arc<dyn Files>, JournalOptions),
+        loaded: open::Loaded,
+        writer: Option<Writer>,
+        (people, upkeep): (People, Upkeep),
+        lock: Option<Box<dyn Send + Sync>>,
+    ) -> Self {
+        let shelf = Shelf {
+            members: loaded.members,
+            books: loaded.books,
+            lots: loaded.lots,
+            lots_used: loaded.lots,
+            index: loaded.index,
+            cache: Cache::new(options.commands_cached),
+            segments: Arc::new(loaded.segments),
+            end: loaded.end,
+            queue: Vec::new(),
+            queue_from: loaded.end,
+            spare: Vec::new(),
+            durable: loaded.end.position,
+            writing: false,
+            failed: None,
+        };
+        Self {
+            files,
+            options,
+            shelf: Mutex::new(shelf),
+            scratch: Mutex::default(),
+            turned: Condvar::new(),
+            writer: writer.map(Mutex::new),
+            people: Mutex::new(people),
+            upkeep: Mutex::new(upkeep),
+            opening: loaded.opening,
+            _lock: lock,
+        }
+    }
+
+    pub(crate) fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        lock(&self.shelf)
+    }
+
+    pub(crate) fn people(&self) -> MutexGuard<'_, People> {
+        lock(&self.people)
+    }
+
+    pub(crate) fn must_be_writable(&self) -> Result<(), JournalError> {
+        match self.writer {
+            Some(_) => Ok(()),
+            None => Err(JournalError::ReadOnly),
+        }
+    }
+
+    /// Waits until the journal is there for good up to a position. Of those who wait one writes what is
+    /// queued and syncs it, for all of them.
+    pub(crate) fn wait<'s>(
+        &'s self,
+        mut shelf: MutexGuard<'s, Shelf>,
+        position: u64,
+    ) -> Result<MutexGuard<'s, Shelf>, JournalError> {
+        loop {
+            if shelf.durable >= position {
+                return Ok(shelf);
+            }
+            shelf.usable()?;
+            if shelf.writing {
+                let waited = self.turned.wait(shelf);
+                shelf = waited.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let Some(writer) = &self.writer else {
+                return Err(JournalError::ReadOnly);
+            };
+            shelf.writing = true;
+            let spare = std::mem::take(&mut shelf.spare);
+            let mut group = std::mem::replace(&mut shelf.queue, spare);
+            let (from, to) = (shelf.queue_from, shelf.end);
+            shelf.queue_from = to;
+            drop(shelf);
+            let written = lock(writer).write(&from, &mut group);
+            shelf = self.shelf();
+            shelf.writing = false;
+            match written {
+                Ok(new) => {
+                    shelf.durable = to.position;
+                    if let Some(segment) = new {
+                        Arc::make_mut(&mut shelf.segments).push(segment);
+                    }
+                    group.clear();
+                    // A buffer that one large batch made large is given back.
+                    if group.capacity() <= 1 << 24 {
+                        shelf.spare = group;
+                    }
+                    self.turned.notify_all();
+                }
+                Err(error) => {
+                    // What was written is unknown from here on: nothing more is acknowledged.
+                    shelf.failed = Some(Arc::new(error.clone()));
+                    self.turned.notify_all();
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// The deed of a command with its version, from the cache or the journal.
+    fn deed<'s>(
+        &'s self,
+        mut shelf: MutexGuard<'s, Shelf>,
+        id: &CommandId,
+    ) -> Result<(MutexGuard<'s, Shelf>, Option<VersionedDeed>), JournalError> {
+        loop {
+            if let Some(found) = shelf.cache.get(id) {
+                let found = found.clone();
+                return Ok((shelf, Some(found)));
+            }
+            let Some(slot) = shelf.index.find(&hash_of(id))? else {
+                return Ok((shelf, None));
+            };
+            if slot.last >= shelf.durable {
+                let end = shelf.end.position;
+                shelf = self.wait(shelf, end)?;
+                continue;
+            }
+            let deed = read_deed(&shelf.segments, id, &slot)?;
+            let version = u64::from(slot.frames);
+            shelf.cache.insert(id.clone(), version, Arc::clone(&deed));
+            return Ok((shelf, Some((version, deed))));
+        }
+    }
+
+    fn append(&self, batch: Batch) -> Result<u64, CommitError> {
+        self.must_be_writable().map_err(StoreError::from)?;
+        let scratch = std::mem::take(&mut *lock(&self.scratch));
+        let payload = Payload::new(&batch.entries, scratch);
+        let limit = match (payload.bytes.len() > PAYLOAD_MAX, batch.entries.is_empty()) {
+            (true, _) => Some("a batch has at most 1 GiB"),
+            (_, true) if !batch.changed.is_empty() => Some("records change by entries only"),
+            _ => None,
+        };
+        if let Some(limit) = limit {
+            let (entries, bytes) = (batch.entries.len(), payload.bytes.len());
+            let error = JournalError::Batch {
+                entries,
+                bytes,
+                limit,
+            };
+            return Err(StoreError::from(error).into());
+        }
+        let mut shelf = self.shelf();
+        if shelf.queue.len() > QUEUE_MAX {
+            let end = shelf.end.position;
+            shelf = self.wait(shelf, end).map_err(StoreError::from)?;
+        }
+        shelf.usable().map_err(StoreError::from)?;
+        let mut uncached = HashMap::with_hasher(RandomState::default());
+        for (key, expected) in &batch.expected {
+            let found = match key {
+                Key::Deed(id) if shelf.cache.get(id).is_none() => {
+                    let found = shelf.version(key).map_err(StoreError::from)?;
+                    uncached.insert(id.clone(), found);
+                    found
+                }
+                key => shelf.version(key).map_err(StoreError::from)?,
+            };
+            if found != *expected {
+                return Err(CommitError::Moved {
+                    key: key.clone(),
+                    found,
+                    expected: *expected,
+                });
+            }
+        }
+        let first = shelf.end.entry;
+        if batch.entries.is_empty() {
+            return Ok(first);
+        }
+        let count = batch.entries.len() as u32;
+        shelf.queue_frame(&payload, count);
+        self.recycle(payload.bytes);
+        for entry in &batch.entries {
+            if let Change::Opened { lot, .. } = entry.change {
+                shelf.lots_used = shelf.lots_used.max(lot.0);
+            }
+        }
+        for (key, record) in batch.changed {
+            shelf.put(key, record, &uncached);
+        }
+        let end = shelf.end.position;
+        drop(self.wait(shelf, end).map_err(StoreError::from)?);
+        Ok(first)
+    }
+}
+
+impl JournalStore {
+    /// Keeps a buffer for the next payload; one that a large batch made large is given back.
+    fn recycle(&self, mut bytes: Vec<u8>) {
+        if bytes.capacity() <= 1 << 24 {
+            bytes.clear();
+            *lock(&self.scratch) = bytes;
+        }
+    }
+}
+
+impl Shelf {
+    fn usable(&self) -> Result<(), JournalError> {
+        match &self.failed {
+            Some(source) => Err(JournalError::Poisoned {
+                source: Arc::clone(source),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn version(&self, key: &Key) -> Result<u64, JournalError> {
+        Ok(match key {
+            Key::Member(account) => self.members.get(account).map_or(0, |(version, _)| *version),
+            Key::Books => self.books.0,
+            Key::Deed(id) => match self.cache.get(id) {
+                Some((version, _)) => *version,
+                None => {
+                    let slot = self.index.find(&hash_of(id))?;
+                    slot.map_or(0, |slot| u64::from(slot.frames))
+                }
+            },
+        })
+    }
+
+    fn queue_frame(&mut self, payload: &Payload, count: u32) {
+        let at = self.end;
+        // Both are bounded by the queue's and a payload's limit.
+        let back = (at.position - self.queue_from.position) as u32;
+        let length = payload.bytes.len() as u32;
+        let header = Header::new(&at, back, length, count, &payload.digest);
+        self.queue.extend_from_slice(&header.write());
+        self.queue.extend_from_slice(&payload.bytes);
+        let begins = at.position + HEADER as u64;
+        self.index.add(begins, &payload.touches);
+        self.end = at.after(&header);
+    }
+
+    /// Puts a record under its name. Deeds that are not in the cache had those versions before.
+    fn put(&mut self, key: Key, record: Record, uncached: &HashMap<CommandId, u64, RandomState>) {
+        match (key, record) {
+            (Key::Member(account), Record::Member(member)) => {
+                let place = self.members.entry(account);
+                let (version, state) = place.or_insert_with(|| (0, Arc::clone(&member)));
+                *version += 1;
+                *state = member;
+            }
+            (Key::Books, Record::Books(books)) => self.books = (self.books.0 + 1, books),
+            (Key::Deed(id), Record::Deed(deed)) => {
+                let before = uncached.get(&id).copied();
+                let before = before.or_else(|| Some(self.cache.get(&id)?.0));
+                // What is not known here is read from the journal when it is asked for.
+                if let Some(before) = before {
+                    self.cache.insert(id, before + 1, deed);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Store for JournalStore {
+    fn load(&self, keys: &[Key]) -> Result<Vec<Versioned>, StoreError> {
+        let mut shelf = self.shelf();
+        shelf.usable()?;
+        let mut all = Vec::with_capacity(keys.len());
+        for key in keys {
+            let found = match key {
+                Key::Member(account) => shelf
+                    .members
+                    .get(account)
+                    .map(|(version, member)| (*version, Record::Member(Arc::clone(member)))),
+                Key::Books => match shelf.books {
+                    (0, _) => None,
+                    (version, books) => Some((version, Record::Books(books))),
+                },
+                Key::Deed(id) => {
+                    let (same, found) = self.deed(shelf, id)?;
+                    shelf = same;
+                    found.map(|(version, deed)| (version, Record::Deed(deed)))
+                }
+            };
+            let (version, record) = found.unzip();
+            all.push(Versioned {
+                version: version.unwrap_or(0),
+                record,
+            });
+        }
+        Ok(all)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<u64, CommitError> {
+        let first = self.append(batch)?;
+        self.keep_up();
+        Ok(first)
+    }
+
+    fn scan(
+        &self,
+        from: u64,
+        visit: &mut dyn FnMut(u64, &Entry) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let (segments, durable) = {
+            let shelf = self.shelf();
+            (Arc::clone(&shelf.segments), shelf.durable)
+        };
+        Ok(scan(&segments, durable, from, &mut |number, _, entry| {
+            visit(number, entry)
+        })?)
+    }
+
+    fn records(
+        &self,
+        visit: &mut dyn FnMut(&Key, &Record) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let (members, books, segments, end) = {
+            let shelf = self.shelf();
+            let end = shelf.end.position;
+            let shelf = self.wait(shelf, end)?;
+            let members = shelf.members.iter();
+            let members: Vec<_> = members
+                .map(|(account, (_, member))| (account.clone(), Arc::clone(member)))
+                .collect();
+            (members, shelf.books, Arc::clone(&shelf.segments), end)
+        };
+        let books = (books.0 > 0).then_some((Key::Books, Record::Books(books.1)));
+        let members = members
+            .into_iter()
+            .map(|(account, member)| (Key::Member(account), Record::Member(member)));
+        for (key, record) in books.into_iter().chain(members) {
+            if visit(&key, &record).is_break() {
+                return Ok(());
+            }
+        }
+        let mut failed = None;
+        scan(&segments, end, 1, &mut |_, _, entry| {
+            let Change::Done { id, .. } = &entry.change else {
+                return ControlFlow::Continue(());
+            };
+            match self.deed(self.shelf(), id) {
+                Ok((shelf, Some((_, deed)))) => {
+                    drop(shelf);
+                    visit(&Key::Deed(id.clone()), &Record::Deed(deed))
+                }
+                Ok((_, None)) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        Ok(failed.map_or(Ok(()), Err)?)
+    }
+
+    fn members(
+        &self,
+        visit: &mut dyn FnMut(&AccountId, &Member) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let members: Vec<_> = {
+            let shelf = self.shelf();
+            shelf.usable()?;
+            let members = shelf.members.iter();
+            members
+                .map(|(account, (_, member))| (account.clone(), Arc::clone(member)))
+                .collect()
+        };
+        for (account, member) in &members {
+            if visit(account, member).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn reserve_lots(&self, count: u64) -> Result<Range<u64>, StoreError> {
+        self.must_be_writable()?;
+        let mut shelf = self.shelf();
+        let exhausted = StoreError::LotsExhausted { last: shelf.lots };
+        let first = shelf.lots.checked_add(1);
+        let range = first.and_then(|first| Some(first..first.checked_add(count)?));
+        let range = range.ok_or(exhausted)?;
+        shelf.lots = range.end - 1;
+        Ok(range)
+    }
+
+    fn settle(&self) -> Result<(), StoreError> {
+        let shelf = self.shelf();
+        let end = shelf.end.position;
+        drop(self.wait(shelf, end)?);
+        Ok(())
+    }
+}
+
+impl Directory for JournalStore {
+    fn account_of(&self, person: &str) -> Result<Option<AccountId>, StoreError> {
+        let people = self.people();
+        people.usable()?;
+        Ok(people.account_of(person))
+    }
+
+    fn person_of(&self, account: &AccountId) -> Result<Option<String>, StoreError> {
+        let people = self.people();
+        people.usable()?;
+        Ok(people.person_of(account).map(str::to_owned))
+    }
+
+    fn link(&self, person: &str) -> Result<AccountId, StoreError> {
+        self.must_be_writable()?;
+        let linked = self.people().link(&*self.files, person)?;
+        linked.ok_or(StoreError::AccountsExhausted { last: u64::MAX })
+    }
+
+    fn unlink(&self, person: &str) -> Result<Option<AccountId>, StoreError> {
+        self.must_be_writable()?;
+        Ok(self.people().unlink(&*self.files, person)?)
+    }
+}
+
+impl Drop for JournalStore {
+    /// Writes what nobody waits for any more, and leaves a mark where the journal ends.
+    fn drop(&mut self) {
+        let Some(writer) = &self.writer else { return };
+        let shelf = self.shelf();
+        let end = shelf.end;
+        // Nobody can be told of a failure here; opening finds out what is there.
+        if self.wait(shelf, end.position).is_ok() && lock(writer).trim(&end).is_ok() {
+            let _ = mark::write(&*self.files, &end);
+        }
+    }
+}
+
+impl fmt::Debug for JournalStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JournalStore")
+            .field("files", &self.files)
+            .field("options", &self.options)
+            .field("opening", &self.opening)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shows the entries from a number on, up to a position, each with its position.
+pub(crate) fn scan(
+    segments: &[Segment],
+    durable: u64,
+    from: u64,
+    visit: &mut dyn FnMut(u64, u64, &Entry) -> ControlFlow<()>,
+) -> Result<(), JournalError> {
+    let mut start = Place::START;
+    for segment in segments.iter().rev() {
+        start = segment.place()?;
+        if start.entry <= from {
+            break;
+        }
+    }
+    let mut walk = Walk::new(segments, start)?;
+    // A look beyond what is durable would judge what is being written.
+    while walk.place().position < durable {
+        let Step::Frame(frame) = walk.step()? else {
+            break;
+        };
+        let begins = frame.place.position + HEADER as u64;
+        let last = frame.header.first + u64::from(frame.header.count);
+        if last <= from {
+            continue;
+        }
+        for (number, entry) in (frame.header.first..).zip(Entries::new(frame.payload)) {
+            let (offset, entry) = match entry {
+                Ok(entry) => entry,
+                Err(reason) => {
+                    let fault = Fault::Content { reason };
+                    return Err(damage_at(segments, begins, number, fault).into());
+                }
+            };
+            let position = begins + u64::from(offset);
+            if number >= from && visit(number, position, &entry).is_break() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A damage at a position of the journal.
+pub(crate) fn damage_at(
+    segments: &[Segment],
+    position: u64,
+    entry: u64,
+    fault: Fault,
+) -> Corruption {
+    let after = segments.partition_point(|segment| segment.base <= position);
+    let segment = after.checked_sub(1).and_then(|at| segments.get(at));
+    Corruption {
+        file: segment.map_or_else(String::new, |segment| segment.name.clone()),
+        offset: segment.map_or(0, |segment| segment.offset(position)),
+        entry,
+        fault,
+    }
+}
+
+/// The deed of a command, from the entries that a slot points to.
+pub(crate) fn read_deed(
+    segments: &[Segment],
+    id: &CommandId,
+    slot: &Slot,
+) -> Result<Arc<Deed>, JournalError> {
+    let first = read_at(segments, slot.first)?;
+    let last = match slot.last == slot.first {
+        true => None,
+        false => Some(read_at(segments, slot.last)?),
+    };
+    deed_of(id, first, last).ok_or_else(|| {
+        let what = "an entry of another command is where the index says";
+        let fault = Fault::Disagrees { what };
+        damage_at(segments, slot.last, 0, fault).into()
+    })
+}
+
+/// The entry at a position.
+fn read_at(segments: &[Segment], position: u64) -> Result<Entry, JournalError> {
+    let damage = |fault| JournalError::from(damage_at(segments, position, 0, fault));
+    let after = segments.partition_point(|segment| segment.base <= position);
+    let segment = after.checked_sub(1).and_then(|at| segments.get(at));
+    let Some(segment) = segment else {
+        return Err(damage(Fault::Gap { position }));
+    };
+    let offset = segment.offset(position);
+    let failed = |source| JournalError::io("reading", &segment.name)(source);
+    let mut bytes = vec![0; 512];
+    let read = segment.blob.read_at(offset, &mut bytes).map_err(failed)?;
+    bytes.truncate(read);
+    if let Some(size) = entry_size(&bytes).filter(|size| *size > bytes.len())
+        && size <= PAYLOAD_MAX
+        && read == 512
+    {
+        bytes.resize(size, 0);
+        let read = segment.blob.read_at(offset, &mut bytes).map_err(failed)?;
+        bytes.truncate(read);
+    }
+    read_entry(&mut Fields(&bytes)).map_err(|reason| damage(Fault::Content { reason }))
+}
+
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Changes of the shelf happen after all that can fail; a visitor that panicked changed nothing.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

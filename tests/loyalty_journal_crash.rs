@@ -1,0 +1,361 @@
+//! What a crash can do to a journal, and what it cannot.
+//!
+//! Debug builds take samples; with `TENURE_CRASH_FULL` set (in release, as continuous integration does)
+//! every byte is tried.
+
+#[path = "common/fault_files.rs"]
+mod fault_files;
+#[path = "common/shop.rs"]
+mod shop;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fault_files::{FaultFiles, Faults};
+use shop::{Expected, commands, entries, records, rules};
+use tenure::loyalty::journal::{JournalError, JournalOptions, JournalStore};
+use tenure::loyalty::{Command, Ledger, LedgerError, MemoryStore, StoreError};
+
+fn is_full() -> bool {
+    std::env::var_os("TENURE_CRASH_FULL").is_some()
+}
+
+/// Everything happens often: segments end, snapshots are written, the index goes to disk and is merged.
+fn busy() -> JournalOptions {
+    JournalOptions {
+        segment_bytes: 16 << 10,
+        snapshot_bytes: 8 << 10,
+        commands_cached: 8,
+        commands_indexed: 16,
+    }
+}
+
+fn open(files: &FaultFiles) -> Result<JournalStore, JournalError> {
+    JournalStore::open_with(Arc::new(files.clone()), busy())
+}
+
+fn ledger(files: &FaultFiles) -> Ledger<JournalStore> {
+    Ledger::new(open(files).unwrap(), rules())
+}
+
+/// Opens what a crash left: the commands that were carried out are there from the first one to one that is
+/// at least the last acknowledged one and not after the last that was sent, in whole; how many.
+fn recovers(files: &FaultFiles, expected: &Expected, acknowledged: usize, sent: usize) -> usize {
+    let store = open(files).unwrap();
+    let found = store.opening().entries as usize;
+    let there = expected.after.binary_search(&found);
+    let there = there.unwrap_or_else(|_| panic!("{found} entries: a command is there in part"));
+    assert!(
+        there >= acknowledged,
+        "{there} of {acknowledged} acknowledged commands"
+    );
+    assert!(there <= sent, "{there} commands, {sent} were sent");
+    assert_eq!(entries(&store), expected.entries[..found]);
+    there
+}
+
+/// All records are those of a ledger in memory that carried out so many commands.
+fn has_states_of(files: &FaultFiles, done: &[Command], versions: Versions) {
+    let memory = Ledger::new(MemoryStore::new(), rules());
+    for command in done {
+        memory.submit(command.clone()).unwrap();
+    }
+    let (found, expected) = (records(&open(files).unwrap()), records(memory.store()));
+    assert!(found.keys().eq(expected.keys()));
+    for (key, (version, record)) in &expected {
+        assert_eq!(found[key].1, *record, "{key:?}");
+        assert!(
+            versions == Versions::Any || found[key].0 == *version,
+            "{key:?}"
+        );
+    }
+}
+
+/// Whether the versions count single commands, or batches of unknown sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Versions {
+    Exact,
+    Any,
+}
+
+#[test]
+fn a_journal_cut_at_every_byte_has_every_acknowledged_command() {
+    let (count, step) = if is_full() { (2_600, 1) } else { (500, 97) };
+    let commands = commands(1, count, 40);
+    let expected = Expected::of(&commands);
+    let live = FaultFiles::new();
+    let ledger = ledger(&live);
+    let mut before = live.image();
+    let (mut done, mut cuts) = (0, 0);
+    for command in &commands {
+        if ledger.submit(command.clone()).is_err() {
+            continue;
+        }
+        done += 1;
+        let after = live.image();
+        for (name, bytes) in after.all() {
+            let old = before.get(&name).unwrap_or_default();
+            if !name.ends_with(".journal") || old == bytes {
+                continue;
+            }
+            // As it is while the command is being written: everything else is as it was before.
+            for cut in (old.len()..bytes.len()).filter(|cut| (cut * 31 + done) % step == 0) {
+                let crashed = before.image();
+                crashed.put(&name, Arc::new(bytes[..cut].to_vec()));
+                let store = open(&crashed).unwrap();
+                assert_eq!(store.opening().entries as usize, expected.after[done - 1]);
+                assert_eq!(store.opening().cut.is_some(), cut > old.len());
+                drop(store);
+                cuts += 1;
+                if cuts % 997 == 0 {
+                    recovers(&crashed, &expected, done - 1, done - 1);
+                    has_states_of(&crashed, &expected.done[..done - 1], Versions::Exact);
+                }
+            }
+        }
+        if done % 20 == 0 {
+            ledger.store().snapshot().unwrap();
+        }
+        before = live.image();
+    }
+    assert!(!is_full() || done > 2_000, "{done} commands");
+    println!("{done} commands, {cuts} cuts");
+}
+
+#[test]
+fn torn_and_reordered_sectors_lose_nothing_that_was_acknowledged() {
+    let (count, seeds) = if is_full() { (400, 40) } else { (120, 4) };
+    let mut torn = 0;
+    for seed in 0..seeds {
+        let commands = commands(seed, count, 9);
+        let expected = Expected::of(&commands);
+        let live = FaultFiles::new();
+        let ledger = ledger(&live);
+        let acknowledged = Arc::new(AtomicU64::new(0));
+        live.crash_at_each_sync(seed, Arc::clone(&acknowledged));
+        // Batches of several sectors, and single commands.
+        let mut rest = &expected.done[..];
+        let mut ends = BTreeSet::from([0]);
+        while !rest.is_empty() {
+            let size = rest.len().min(1 + rest.len() * 7 % 11);
+            let (batch, later) = rest.split_at(size);
+            for done in ledger.submit_batch(batch).unwrap() {
+                done.unwrap();
+            }
+            let done = expected.done.len() - later.len();
+            acknowledged.store(done as u64, Ordering::SeqCst);
+            ends.insert(done);
+            rest = later;
+        }
+        for (acknowledged, image) in live.crashes() {
+            let acknowledged = acknowledged as usize;
+            let next = ends.range(acknowledged + 1..).next();
+            let sent = next.copied().unwrap_or(acknowledged);
+            let opened = open(&image).unwrap();
+            torn += u32::from(opened.opening().cut.is_some());
+            drop(opened);
+            let there = recovers(&image, &expected, acknowledged, sent);
+            assert!(
+                there == acknowledged || there == sent,
+                "a batch is there in part"
+            );
+            if acknowledged.is_multiple_of(8) {
+                has_states_of(&image, &expected.done[..there], Versions::Any);
+            }
+            // It can be written on, and that stays.
+            let goes_on = self::ledger(&image);
+            for command in &expected.done[there..] {
+                goes_on.submit(command.clone()).unwrap();
+            }
+            drop(goes_on);
+            recovers(&image, &expected, expected.done.len(), expected.done.len());
+        }
+    }
+    assert!(torn > 20, "{torn} crashes left something torn");
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_acknowledged() {
+    let commands = commands(5, 60, 5);
+    let expected = Expected::of(&commands);
+    for failing_from in 3..60 {
+        let live = FaultFiles::new();
+        live.set_faults(Faults {
+            failing_from: Some(failing_from),
+            ..Faults::default()
+        });
+        let ledger = ledger(&live);
+        let mut acknowledged = 0;
+        let mut failed = false;
+        for command in &expected.done {
+            match ledger.submit(command.clone()) {
+                Ok(_) => {
+                    assert!(!failed, "acknowledged after a failed sync");
+                    acknowledged += 1;
+                }
+                Err(LedgerError::Store(StoreError::Journal(_))) => failed = true,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(failed);
+        let account = ledger.account(&"m1".into(), "2026-01-01".parse().unwrap());
+        assert!(account.is_err(), "a balance that may be lost was told");
+        drop(ledger);
+        for seed in 0..4 {
+            let image = live.crash(seed);
+            recovers(&image, &expected, acknowledged, acknowledged + 1);
+        }
+    }
+}
+
+#[test]
+fn a_lying_sync_loses_the_end_or_is_found() {
+    let commands = commands(6, 200, 5);
+    let expected = Expected::of(&commands);
+    let (mut opened, mut found) = (0, 0);
+    for seed in 0..60 {
+        let live = FaultFiles::new();
+        live.set_faults(Faults {
+            lying_from: Some(seed * 3),
+            ..Faults::default()
+        });
+        let ledger = ledger(&live);
+        for command in &expected.done[..100 + seed as usize] {
+            ledger.submit(command.clone()).unwrap();
+        }
+        let image = live.crash(seed);
+        match open(&image) {
+            Ok(store) => {
+                drop(store);
+                // A hole before the last snapshot is found by who looks there.
+                let damages = JournalStore::verify_with(&image).unwrap().damages;
+                if damages.is_empty() {
+                    recovers(&image, &expected, 0, expected.done.len());
+                    opened += 1;
+                } else {
+                    found += 1;
+                }
+            }
+            Err(JournalError::Corrupt(_)) => found += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(opened > 0 && found > 0, "{opened} opened, {found} found");
+}
+
+#[test]
+fn a_full_disk_acknowledges_nothing_and_goes_on_when_there_is_room() {
+    let commands = commands(7, 150, 5);
+    let expected = Expected::of(&commands);
+    for capacity in (1_000..30_000).step_by(if is_full() { 97 } else { 977 }) {
+        let live = FaultFiles::new();
+        live.set_faults(Faults {
+            capacity: Some(capacity),
+            ..Faults::default()
+        });
+        let ledger = ledger(&live);
+        let acknowledged = expected
+            .done
+            .iter()
+            .take_while(|command| ledger.submit((*command).clone()).is_ok())
+            .count();
+        drop(ledger);
+        recovers(&live, &expected, acknowledged, acknowledged + 1);
+        live.set_faults(Faults::default());
+        let ledger = self::ledger(&live);
+        for command in &expected.done {
+            ledger.submit(command.clone()).unwrap();
+        }
+        drop(ledger);
+        let all = expected.done.len();
+        recovers(&live, &expected, all, all);
+        has_states_of(&live, &expected.done, Versions::Exact);
+    }
+}
+
+#[test]
+fn a_snapshot_and_the_rest_equal_a_full_replay() {
+    let commands = commands(8, 400, 12);
+    let expected = Expected::of(&commands);
+    let live = FaultFiles::new();
+    let ledger = ledger(&live);
+    for command in &expected.done {
+        ledger.submit(command.clone()).unwrap();
+    }
+    let before = records(ledger.store());
+    drop(ledger);
+    let from_snapshot = open(&live).unwrap();
+    let (name, replayed) = {
+        let opening = from_snapshot.opening();
+        (opening.snapshot.clone().unwrap(), opening.replayed)
+    };
+    assert!(replayed < from_snapshot.opening().entries / 2);
+    assert_eq!(records(&from_snapshot), before);
+    drop(from_snapshot);
+
+    // A damaged snapshot is passed over for the one before it; without any all is replayed.
+    let damaged = live.image();
+    let mut bytes = live.get(&name).unwrap().to_vec();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    damaged.put(&name, Arc::new(bytes));
+    let store = open(&damaged).unwrap();
+    assert_eq!(store.opening().passed_over[0].file, name);
+    assert!(
+        store
+            .opening()
+            .snapshot
+            .as_ref()
+            .is_some_and(|other| *other != name)
+    );
+    assert_eq!(records(&store), before);
+
+    let bare = FaultFiles::new();
+    for (name, bytes) in live.all() {
+        if name.ends_with(".journal") {
+            bare.put(&name, bytes);
+        }
+    }
+    let store = open(&bare).unwrap();
+    assert_eq!(store.opening().replayed, store.opening().entries);
+    assert_eq!(records(&store), before);
+}
+
+#[test]
+fn any_flipped_byte_is_found_and_named() {
+    let expected = Expected::of(&commands(9, 60, 5));
+    let live = FaultFiles::new();
+    let ledger = ledger(&live);
+    for person in ["ann", "bob"] {
+        tenure::loyalty::Directory::link(ledger.store(), person).unwrap();
+    }
+    let (first, rest) = expected.done.split_at(30);
+    ledger.submit_batch(first).unwrap();
+    for command in rest {
+        ledger.submit(command.clone()).unwrap();
+    }
+    ledger.store().snapshot().unwrap();
+    drop(ledger);
+    let sound = JournalStore::verify_with(&live).unwrap();
+    assert_eq!(sound.damages, []);
+    assert_eq!(sound.entries as usize, expected.entries.len());
+    assert_eq!(sound.commands as usize, expected.done.len());
+    let step = if is_full() { 1 } else { 97 };
+    for (name, bytes) in live.all() {
+        for at in (0..bytes.len()).step_by(step) {
+            let image = live.image();
+            let mut bytes = bytes.to_vec();
+            bytes[at] ^= 1 << (at % 8);
+            image.put(&name, Arc::new(bytes));
+            let damages = JournalStore::verify_with(&image).unwrap().damages;
+            let found = damages
+                .first()
+                .unwrap_or_else(|| panic!("{name} byte {at}"));
+            assert_eq!(found.file, name, "byte {at}: {found}");
+            assert!(found.offset <= at as u64, "byte {at}: {found}");
+            // Opening reads from the last snapshot on, so it may not see it; it never panics.
+            let _ = open(&image);
+        }
+    }
+}
