@@ -8,7 +8,7 @@ use tenure::event::Timestamp;
 use tenure::loyalty::{
     AccountId, Action, Adjust, Change, Command, CommandId, Consume, Earn, Entry, Expiry, Hold, Key,
     Ledger, LedgerError, Line, Lot, MemoryStore, Points, Pot, Programme, Purse, Receipt, Record,
-    Redeem, Refusal, Rules, Snapshot, Store, Submitted, decide, needs,
+    Redeem, Refusal, Rules, Snapshot, Store, Submitted, decide, needs, wire,
 };
 
 const NAMES: [&str; 3] = ["ann", "bob", "cho"];
@@ -520,7 +520,10 @@ proptest! {
         }
         for entry in journal(&ledger) {
             let text = serde_json::to_string(&entry).unwrap();
-            prop_assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), entry);
+            prop_assert_eq!(&serde_json::from_str::<Entry>(&text).unwrap(), &entry);
+            let mut bytes = Vec::new();
+            wire::encode_entry(&entry, &mut bytes);
+            prop_assert_eq!(wire::decode_entry(&bytes), Ok(entry));
         }
         let mut records = Vec::new();
         let keep = &mut |_: &Key, record: &Record| {
@@ -530,7 +533,10 @@ proptest! {
         ledger.store().records(keep).unwrap();
         for record in records {
             let text = serde_json::to_string(&record).unwrap();
-            prop_assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+            prop_assert_eq!(&serde_json::from_str::<Record>(&text).unwrap(), &record);
+            let mut bytes = Vec::new();
+            wire::encode_record(&record, &mut bytes);
+            prop_assert_eq!(wire::decode_record(&bytes), Ok(record));
         }
     }
 

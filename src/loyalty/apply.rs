@@ -68,7 +68,7 @@ pub fn apply(states: &mut States, entry: &Entry) -> Result<(), Misfit> {
             if states.deeds.contains_key(id) {
                 return Err(Misfit::Deed { id: id.clone() });
             }
-            let record = Record::Deed((**deed).clone().into());
+            let record = Record::Deed(deed.clone());
             states.insert(entry.key(), record);
             Ok(())
         }

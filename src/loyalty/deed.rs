@@ -1,16 +1,18 @@
 //! What a ledger remembers of a command that was carried out.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::calendar;
-use super::command::Action;
 use super::lot::LotNumber;
 use super::names::{AccountId, CommandId};
 use super::points::Points;
 use super::receipt::Receipt;
+use crate::error::ConfigError;
 use crate::event::Timestamp;
 
-/// A command that was carried out: its body and first receipt, and what later commands do to it.
+/// A command that was carried out: its digest and first receipt, and what later commands do to it.
 ///
 /// There is at most one for a [`CommandId`]: that is what makes a command safe to send twice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,12 +20,68 @@ pub struct Deed {
     /// When the command was carried out.
     #[serde(with = "calendar::text")]
     pub at: Timestamp,
-    /// What was commanded.
-    pub action: Action,
+    /// What was commanded, as far as it must be known again: see [`Action::digest`](super::Action::digest).
+    pub digest: Digest,
     /// What it came to.
     pub receipt: Receipt,
     /// What later commands can refer to.
     pub subject: Subject,
+}
+
+/// What stands for an action where it is only to be compared. Written as hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(pub [u8; Digest::BYTES]);
+
+impl Digest {
+    /// How many bytes it has.
+    pub const BYTES: usize = 16;
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> String {
+        digest.to_string()
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = ConfigError;
+
+    fn try_from(text: String) -> Result<Self, ConfigError> {
+        let wrong = || ConfigError::OutOfRange {
+            setting: "digest",
+            value: text.clone(),
+            expected: "32 hexadecimal digits in lower case",
+        };
+        let value = |digit: &u8| match digit {
+            b'0'..=b'9' => Some(digit - b'0'),
+            b'a'..=b'f' => Some(digit - b'a' + 10),
+            _ => None,
+        };
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        let mut digest = [0; Self::BYTES];
+        if pairs.len() != digest.len() || !rest.is_empty() {
+            return Err(wrong());
+        }
+        for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
+            let digits = value(high).zip(value(low));
+            let (high, low) = digits.ok_or_else(wrong)?;
+            *byte = high << 4 | low;
+        }
+        Ok(Self(digest))
+    }
 }
 
 /// What of a command later commands can refer to.

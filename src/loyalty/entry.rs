@@ -1,5 +1,7 @@
 //! Journal entries: what happened, once and for all.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::calendar;
@@ -9,7 +11,7 @@ use super::member::{Card, Term};
 use super::names::{AccountId, CommandId};
 use super::points::Points;
 use super::rational::Rational;
-use super::states::Key;
+use super::states::{Key, shared};
 use crate::event::Timestamp;
 
 /// One line of the journal. States are made of entries, in their order, and of nothing else.
@@ -184,8 +186,9 @@ pub enum Change {
     Done {
         /// Which.
         id: CommandId,
-        /// With what result.
-        deed: Box<Deed>,
+        /// With what result; shared with the record.
+        #[serde(with = "shared")]
+        deed: Arc<Deed>,
     },
 }
 

@@ -107,11 +107,12 @@ mod rules;
 mod snapshot;
 mod states;
 mod store;
+pub mod wire;
 
 pub use apply::{Misfit, apply};
 pub use command::{Action, Adjust, Basis, Command, Earn, Hold, Line, Purse, Redeem};
 pub use decide::{Outcome, decide, fall_due, lots_at_most, needs};
-pub use deed::{Deed, Group, GroupState, Order, Part, Subject};
+pub use deed::{Deed, Digest, Group, GroupState, Order, Part, Subject};
 pub use dossier::{CarriedOut, Dossier, OpenHold, Qualified};
 pub use entry::{Change, Entry};
 pub use history::Scope;

@@ -1,5 +1,7 @@
 //! The working copy of a decision: states that change with every entry that is written.
 
+use std::sync::Arc;
+
 use super::super::apply::apply;
 use super::super::calendar;
 use super::super::command::Command;
@@ -256,7 +258,7 @@ impl<'a> Draft<'a> {
         };
         self.post(Change::Done {
             id: id.clone(),
-            deed: Box::new(deed),
+            deed: Arc::new(deed),
         })
     }
 

@@ -80,7 +80,7 @@ pub fn decide(
     }
     let deed = Deed {
         at: command.at,
-        action: command.action.clone(),
+        digest: command.action.digest(),
         receipt: receipt.clone(),
         subject,
     };
@@ -139,7 +139,7 @@ pub fn lots_at_most(command: &Command, states: &States) -> usize {
 }
 
 fn replay(states: &States, deed: &Deed, command: &Command) -> Result<Outcome, Refusal> {
-    if deed.action != command.action {
+    if deed.digest != command.action.digest() {
         return Err(Refusal::IdempotencyConflict {
             id: command.id.clone(),
         });
