@@ -2,6 +2,9 @@
 
 #[path = "common/directory_laws.rs"]
 mod directory_laws;
+#[cfg(feature = "postgres")]
+#[path = "common/schema.rs"]
+mod schema;
 #[path = "common/stores.rs"]
 mod stores;
 

@@ -1,5 +1,8 @@
 //! The laws of a store, on every store.
 
+#[cfg(feature = "postgres")]
+#[path = "common/schema.rs"]
+mod schema;
 #[path = "common/store_laws.rs"]
 mod store_laws;
 #[path = "common/stores.rs"]

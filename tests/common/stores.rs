@@ -19,7 +19,11 @@ pub trait Place {
 pub type Kind = (&'static str, fn() -> Result<Box<dyn Place>, String>);
 
 /// Every kind of store.
-pub const KINDS: &[Kind] = &[("memory", memory)];
+pub const KINDS: &[Kind] = &[
+    ("memory", memory),
+    #[cfg(feature = "postgres")]
+    ("postgres", postgres),
+];
 
 /// Runs a test in a new place of each kind; says which kinds are left out, and why.
 pub fn on_each(test: impl Fn(&mut dyn Place)) {
@@ -45,4 +49,20 @@ impl Place for Memory {
 
 fn memory() -> Result<Box<dyn Place>, String> {
     Ok(Box::new(Memory(Arc::new(MemoryStore::new()))))
+}
+
+/// A schema of its own, in the database that `TENURE_POSTGRES_URL` names.
+#[cfg(feature = "postgres")]
+struct Postgres(super::schema::Schema);
+
+#[cfg(feature = "postgres")]
+impl Place for Postgres {
+    fn open(&mut self) -> Box<dyn Kept> {
+        Box::new(self.0.open())
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn postgres() -> Result<Box<dyn Place>, String> {
+    Ok(Box::new(Postgres(super::schema::Schema::new()?)))
 }
