@@ -72,7 +72,8 @@
 //!
 //! | feature | what it adds | default |
 //! |---|---|---|
-//! | `csv` | facts and alias tables from CSV streams (`event::csv`) | no |
+//! | `csv` | facts and alias tables from CSV streams (`event::csv`); the points ledger's exports as CSV | no |
+//! | `json` | the points ledger's exports as JSON lines | no |
 //! | `parallel` | threads (rayon) for fits and batch answers; the results stay the same | no |
 //! | `report` | the page (`report`) | no |
 #![deny(missing_docs)]

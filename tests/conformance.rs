@@ -19,7 +19,7 @@ mod loyalty;
 mod retention;
 #[path = "conformance/rfm.rs"]
 mod rfm;
-#[path = "conformance/scenario.rs"]
+#[path = "../examples/loyalty_replay/scenario.rs"]
 mod scenario;
 #[path = "conformance/segment.rs"]
 mod segment;

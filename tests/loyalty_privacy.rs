@@ -73,7 +73,8 @@ fn shop<S: Store + Directory>(ledger: &Ledger<S>) -> [AccountId; 2] {
 
 #[test]
 fn a_dossier_holds_everything_about_one_member_and_nothing_more() {
-    stores::on_each(|place| {
+    stores::on_each(|_, make| {
+        let mut place = make();
         let ledger = Ledger::new(place.open(), rules());
         let [ann, _] = shop(&ledger);
         assert!(
@@ -114,7 +115,8 @@ fn a_dossier_holds_everything_about_one_member_and_nothing_more() {
 
 #[test]
 fn a_person_is_forgotten_and_the_books_stay() {
-    stores::on_each(|place| {
+    stores::on_each(|_, make| {
+        let mut place = make();
         let ledger = Ledger::new(place.open(), rules());
         let [ann, bob] = shop(&ledger);
         let before = (

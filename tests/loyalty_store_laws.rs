@@ -1,8 +1,5 @@
 //! The laws of a store, on every store.
 
-#[cfg(feature = "postgres")]
-#[path = "common/schema.rs"]
-mod schema;
 #[path = "common/store_laws.rs"]
 mod store_laws;
 #[path = "common/stores.rs"]
@@ -10,5 +7,5 @@ mod stores;
 
 #[test]
 fn every_store_keeps_its_promises() {
-    stores::on_each(|place| store_laws::check(place));
+    stores::on_each(|_, make| store_laws::check(&mut *make()));
 }

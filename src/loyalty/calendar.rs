@@ -36,7 +36,8 @@ pub(crate) fn days_later(instant: Timestamp, days: i64) -> Option<Timestamp> {
     Timestamp::from_unix_s(instant.unix_s().checked_add(seconds)?).ok()
 }
 
-fn civil(instant: Timestamp) -> Option<DateTime> {
+/// The date and time of an instant, in UTC.
+pub(crate) fn civil(instant: Timestamp) -> Option<DateTime> {
     let instant = jiff::Timestamp::from_second(instant.unix_s()).ok()?;
     Some(TimeZone::UTC.to_datetime(instant))
 }

@@ -14,7 +14,7 @@ use super::names::AccountId;
 use super::points::Points;
 use super::refusal::Refusal;
 use super::snapshot::{Account, Snapshot};
-use super::states::States;
+use super::states::{Key, States};
 use super::store::{Store, StoreError};
 use crate::event::Timestamp;
 
@@ -64,6 +64,12 @@ impl Scope {
         self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
     }
 
+    /// Whether an entry belongs to the account that is asked for.
+    #[cfg(any(feature = "csv", feature = "json"))]
+    pub(crate) fn has(&self, entry: &Entry) -> bool {
+        self.account.is_none() || self.account.as_ref() == entry.account()
+    }
+
     /// Whether the account is asked for.
     pub(crate) fn is_about(&self, account: &AccountId) -> bool {
         self.account.as_ref().is_none_or(|only| only == account)
@@ -111,6 +117,34 @@ impl<S: Store> Ledger<S> {
     /// As [`Ledger::as_of`] and [`Ledger::snapshot`].
     pub fn snapshot_as_of(&self, instant: Timestamp) -> Result<Snapshot, LedgerError> {
         Ok(Snapshot::of(&self.as_of(instant)?, self.rules(), instant)?)
+    }
+
+    /// Shows all accounts as they were at an instant, from the journal, in the order of their names, until
+    /// the visitor breaks: as [`Ledger::snapshot_as_of`], one account at a time.
+    ///
+    /// # Errors
+    /// As [`Ledger::snapshot_as_of`].
+    pub fn accounts_as_of(
+        &self,
+        instant: Timestamp,
+        visit: &mut dyn FnMut(&AccountId, &Account) -> ControlFlow<()>,
+    ) -> Result<(), LedgerError> {
+        let states = self.as_of(instant)?;
+        let programme = self.rules().at(instant);
+        let programme = programme.ok_or(Refusal::NoProgramme { at: instant })?;
+        let mut names: Vec<&AccountId> = states.members().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        for name in names {
+            let own = states.subset(&[Key::Member(name.clone())]);
+            let (_, own) = fall_due(&own, self.rules(), name, instant)?;
+            let member = own.member(name);
+            if member.joined().is_some()
+                && visit(name, &Account::of(member, programme, instant)?).is_break()
+            {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Every movement of an account's points that is in the journal, with the running balance.

@@ -31,9 +31,13 @@
 //! | a rule that data cannot express | an [`EarnRule`] |
 //! | to carry commands out | [`Ledger::submit`], or [`Ledger::submit_batch`] for many in one commit |
 //! | a balance, what expires soon, a statement | [`Ledger::account`], [`Ledger::expiring`], [`Ledger::statement`] |
-//! | everything, now or at an earlier instant | [`Ledger::snapshot`], [`Ledger::as_of`] with [`Snapshot::of`] |
+//! | everything, now or at an earlier instant | [`Ledger::snapshot`], [`Ledger::snapshot_as_of`] |
+//! | one account, or all one by one, at an earlier instant | [`Ledger::account_as_of`], [`Ledger::accounts_as_of`] |
+//! | statements of a stretch of time | [`Ledger::statement_lines`] with a [`Scope`] |
 //! | the rules alone, in your own machinery | [`decide()`] and [`apply()`], which are pure functions |
 //! | account names that mean nothing outside, and to forget a person | a [`Directory`]; every store here is one |
+//! | the journal, statements, balances or lots for other programs | [`Ledger::journal_hledger`], and under the features `csv` and `json` their siblings |
+//! | everything that is held about one member | [`Ledger::dossier`]; to forget a person, [`Ledger::erase`] |
 //! | to keep a ledger somewhere else | an implementation of [`Store`] |
 //!
 //! # How it works
@@ -88,6 +92,7 @@ mod decide;
 mod deed;
 mod dossier;
 mod entry;
+mod export;
 mod history;
 mod ledger;
 mod liability;
@@ -117,6 +122,7 @@ pub use decide::{Outcome, decide, fall_due, lots_at_most, needs};
 pub use deed::{Deed, Digest, Group, GroupState, Order, Part, Subject};
 pub use dossier::{CarriedOut, Dossier, OpenHold, Qualified};
 pub use entry::{Change, Entry};
+pub use export::ExportError;
 pub use history::Scope;
 pub use ledger::{Ledger, LedgerError, StatementLine};
 pub use liability::Liability;

@@ -33,11 +33,12 @@ use super::store::StoreError;
 ///
 /// # What must not be in the journal
 ///
-/// The chain keeps what it is given. These texts of a command are in it for good, so nothing in them
-/// may tell who somebody is: the names of commands ([`CommandId`](super::CommandId): "order-4711", not
-/// "ann@example.com-2025-01"), the names of accounts, and the tags and categories of orders
-/// ([`Earn`](super::Earn): a campaign or a shop, not a person). Amounts, instants and lots are about an
-/// account, and about nobody once its person is forgotten.
+/// The chain keeps what it is given. The names of accounts and of commands
+/// ([`CommandId`](super::CommandId)) are in it for good, so they must not tell who somebody is:
+/// "order-4711", not "ann@example.com-2025-01". Tags and categories of orders
+/// ([`Earn`](super::Earn)) leave a digest only, but whoever guesses a text can compare it: a campaign or
+/// a shop belongs there, not a person. Amounts, instants and lots are about an account, and about nobody
+/// once its person is forgotten.
 ///
 /// A personal key is any text, compared byte by byte: bring it into one form (lower case, without blanks
 /// around it) before it comes here.

@@ -32,11 +32,6 @@ impl Schema {
     pub fn open(&self) -> PostgresStore {
         PostgresStore::open(&self.url, self.options()).unwrap()
     }
-
-    /// A connection beside the store.
-    pub fn client(&self) -> Client {
-        Client::connect(&self.url, NoTls).unwrap()
-    }
 }
 
 impl Drop for Schema {

@@ -1,5 +1,9 @@
 //! All stores of the crate, for the tests that each of them must pass.
 
+#[cfg(feature = "postgres")]
+#[path = "schema.rs"]
+mod schema;
+
 use std::sync::Arc;
 
 use tenure::loyalty::{Directory, MemoryStore, Store};
@@ -16,22 +20,23 @@ pub trait Place {
 }
 
 /// A kind of store: its name, and a new place for one, or why there is none here.
-pub type Kind = (&'static str, fn() -> Result<Box<dyn Place>, String>);
+type Kind = (&'static str, fn() -> Result<Box<dyn Place>, String>);
 
 /// Every kind of store.
-pub const KINDS: &[Kind] = &[
+const KINDS: &[Kind] = &[
     ("memory", memory),
     #[cfg(feature = "postgres")]
     ("postgres", postgres),
 ];
 
-/// Runs a test in a new place of each kind; says which kinds are left out, and why.
-pub fn on_each(test: impl Fn(&mut dyn Place)) {
+/// Runs a test on each kind of store, by its name and with what makes new places of it; says which kinds
+/// are left out, and why.
+pub fn on_each(test: impl Fn(&str, &dyn Fn() -> Box<dyn Place>)) {
     for (name, make) in KINDS {
         match make() {
-            Ok(mut place) => {
+            Ok(_) => {
                 println!("on {name}");
-                test(&mut *place);
+                test(name, &|| make().unwrap());
             }
             Err(why) => println!("not on {name}: {why}"),
         }
@@ -53,7 +58,7 @@ fn memory() -> Result<Box<dyn Place>, String> {
 
 /// A schema of its own, in the database that `TENURE_POSTGRES_URL` names.
 #[cfg(feature = "postgres")]
-struct Postgres(super::schema::Schema);
+struct Postgres(schema::Schema);
 
 #[cfg(feature = "postgres")]
 impl Place for Postgres {
@@ -64,5 +69,5 @@ impl Place for Postgres {
 
 #[cfg(feature = "postgres")]
 fn postgres() -> Result<Box<dyn Place>, String> {
-    Ok(Box::new(Postgres(super::schema::Schema::new()?)))
+    Ok(Box::new(Postgres(schema::Schema::new()?)))
 }
