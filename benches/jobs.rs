@@ -8,6 +8,9 @@
 mod events;
 #[path = "jobs/lifetime.rs"]
 mod lifetime;
+#[cfg(feature = "postgres")]
+#[path = "jobs/loyalty_postgres.rs"]
+mod loyalty_postgres;
 #[path = "jobs/measure.rs"]
 mod measure;
 #[path = "jobs/splitmix.rs"]
@@ -37,6 +40,10 @@ const JOBS: &[(&str, Job)] = &[
     ("lifetime.bg_nbd.value", lifetime::bg_nbd_value),
     ("segment.rfm", events::rfm),
     ("retention.weekly", events::weekly_retention),
+    #[cfg(feature = "postgres")]
+    ("loyalty.postgres.b1000", loyalty_postgres::b1000),
+    #[cfg(feature = "postgres")]
+    ("loyalty.postgres.c16", loyalty_postgres::c16),
 ];
 
 fn main() -> ExitCode {

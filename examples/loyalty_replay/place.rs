@@ -3,25 +3,48 @@
 use std::error::Error;
 
 use tenure::loyalty::{MemoryStore, Store};
+#[cfg(feature = "postgres")]
+use tenure::loyalty::{PostgresOptions, PostgresStore};
 
 /// A kind of store, and where.
 pub enum Place {
     Memory,
+    /// A database; each scenario has a schema of its own, which is made anew.
+    #[cfg(feature = "postgres")]
+    Postgres(String),
 }
 
 impl Place {
-    /// From `memory`, …
+    /// From `memory`, or `postgres:` and a connection string.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             None if text == "memory" => Ok(Place::Memory),
-            _ => Err(format!("no store `{text}`; there is: memory")),
+            #[cfg(feature = "postgres")]
+            Some(("postgres", url)) => Ok(Place::Postgres(url.to_owned())),
+            _ => Err(format!(
+                "no store `{text}`; there is: memory, postgres:URL (with the feature `postgres`)"
+            )),
         }
     }
 
     /// An empty store for the scenario of a number.
-    pub fn open(&self, _scenario: usize) -> Result<Box<dyn Store>, Box<dyn Error>> {
+    pub fn open(&self, scenario: usize) -> Result<Box<dyn Store>, Box<dyn Error>> {
         match self {
-            Place::Memory => Ok(Box::new(MemoryStore::new())),
+            Place::Memory => {
+                let _ = scenario;
+                Ok(Box::new(MemoryStore::new()))
+            }
+            #[cfg(feature = "postgres")]
+            Place::Postgres(url) => {
+                let schema = format!("tenure_replay_{scenario}");
+                let drop = format!("drop schema if exists {schema} cascade");
+                postgres::Client::connect(url, postgres::NoTls)?.batch_execute(&drop)?;
+                let options = PostgresOptions {
+                    schema,
+                    ..PostgresOptions::default()
+                };
+                Ok(Box::new(PostgresStore::open(url, options)?))
+            }
         }
     }
 }

@@ -18,11 +18,12 @@ pub(super) fn migrate(client: &mut Client, options: &PostgresOptions) -> Result<
     if version(client, options)? == known {
         return Ok(());
     }
-    // Two processes that start together make the schema one after the other; the second finds it made.
+    // Two processes that start together make the schema one after the other; the second finds it made. The lock comes
+    // before the transaction: what was made while it was waited for is surely seen after its begin only.
     let lock = lock_key(&options.schema);
     client
-        .batch_execute("begin")
-        .and_then(|()| client.execute("select pg_advisory_xact_lock($1)", &[&lock]))
+        .execute("select pg_advisory_lock($1)", &[&lock])
+        .and_then(|_| client.batch_execute("begin"))
         .map_err(|error| Fault::of(DOING, error))?;
     let found = version(client, options)?;
     let mut script = String::new();
@@ -52,6 +53,8 @@ pub(super) fn migrate(client: &mut Client, options: &PostgresOptions) -> Result<
     client
         .batch_execute(&options.statement(&script))
         .and_then(|()| client.batch_execute("commit"))
+        .and_then(|()| client.execute("select pg_advisory_unlock($1)", &[&lock]))
+        .map(drop)
         .map_err(|error| Fault::of(DOING, error))
 }
 
