@@ -8,6 +8,8 @@
 mod events;
 #[path = "jobs/lifetime.rs"]
 mod lifetime;
+#[path = "jobs/loyalty.rs"]
+mod loyalty;
 #[cfg(feature = "postgres")]
 #[path = "jobs/loyalty_postgres.rs"]
 mod loyalty_postgres;
@@ -40,6 +42,7 @@ const JOBS: &[(&str, Job)] = &[
     ("lifetime.bg_nbd.value", lifetime::bg_nbd_value),
     ("segment.rfm", events::rfm),
     ("retention.weekly", events::weekly_retention),
+    ("loyalty.memory", loyalty::memory),
     #[cfg(feature = "postgres")]
     ("loyalty.postgres.b1000", loyalty_postgres::b1000),
     #[cfg(feature = "postgres")]

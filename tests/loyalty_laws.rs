@@ -273,7 +273,7 @@ fn books_balance(ledger: &Ledger<MemoryStore>, now: Timestamp) {
     }
     assert_eq!(on_the_way, 0);
     for (_, member) in ledger.as_of(now).unwrap().members() {
-        let open = |lot: &&Lot| lot.free.0 > 0 || lot.held.0 > 0 || lot.pending;
+        let open = |lot: &Lot| lot.free.0 > 0 || lot.held.0 > 0 || lot.pending;
         assert!(member.open_lots().eq(member.lots().filter(open)));
     }
 }
@@ -292,7 +292,7 @@ fn naive_consumption(
         .purse
         .accounts()
         .iter()
-        .flat_map(|account| states.member(account).lots().cloned().collect::<Vec<_>>())
+        .flat_map(|account| states.member(account).lots().collect::<Vec<_>>())
         .filter(|lot| lot.available_at <= command.at)
         .collect();
     let programme = ledger.rules().at(command.at).unwrap();

@@ -135,7 +135,8 @@ fn changes() -> Vec<Change> {
                 parts: vec![part("ann", 7, 100)],
                 until: None,
                 closed: true,
-            },
+            }
+            .into(),
         },
         done(
             Earn::money("ann", 1299).into(),

@@ -112,14 +112,16 @@ fn change_member(
         Change::Matured { lot, points, .. } => {
             let overflow = || overflow(account, "available points");
             let available = member.available.checked_add(*points).ok_or_else(overflow)?;
-            find(member, account, *lot)?.pending = false;
-            member.lots.changed(*lot);
+            change_lot(member, account, *lot, |lot| {
+                lot.pending = false;
+                Ok(())
+            })?;
             member.available = available;
         }
         Change::Owed { by, points, .. } => {
             let sum = match by {
-                Pot::WrittenOff => &mut member.written_off,
-                _ => &mut member.debt,
+                Pot::WrittenOff => &mut member.more_mut().written_off,
+                _ => &mut member.more_mut().debt,
             };
             *sum = sum
                 .checked_add(*points)
@@ -132,19 +134,25 @@ fn change_member(
         } => redate(member, at, *expires_at, *only_later),
         Change::HoldOpened {
             hold, until, parts, ..
-        } => member.holds.push(HoldShare {
+        } => member.more_mut().holds.push(HoldShare {
             hold: hold.clone(),
             until: *until,
             parts: parts.clone(),
         }),
-        Change::HoldClosed { hold, .. } => member.holds.retain(|share| share.hold != *hold),
+        Change::HoldClosed { hold, .. } => {
+            let holds = &mut member.more_mut().holds;
+            holds.retain(|share| share.hold != *hold);
+            member.tidy();
+        }
         Change::Counted { points, since, .. } => {
-            member.recent_grants.retain(|(then, _)| then >= since);
-            member.recent_grants.push((at, *points));
+            let grants = &mut member.more_mut().recent_grants;
+            grants.retain(|(then, _)| then >= since);
+            grants.push((at, *points));
         }
         Change::Limited { since, .. } => {
-            member.recent_redemptions.retain(|then| then >= since);
-            member.recent_redemptions.push(at);
+            let redemptions = &mut member.more_mut().recent_redemptions;
+            redemptions.retain(|then| then >= since);
+            redemptions.push(at);
         }
         Change::Qualified {
             period,
@@ -152,19 +160,18 @@ fn change_member(
             since,
             ..
         } => qualify(member, account, *period, *amount, *since)?,
-        Change::Ranked { term, .. } => member.term = *term,
+        Change::Ranked { term, .. } => member.more_mut().term = *term,
         Change::Deferred {
             allocated, issued, ..
         } => {
             let overflow = || overflow(account, "deferred revenue");
-            let sum = member
-                .allocated
-                .checked_add(*allocated)
-                .ok_or_else(overflow)?;
-            member.issued = member.issued.checked_add(*issued).ok_or_else(overflow)?;
-            member.allocated = sum;
+            let more = member.more_mut();
+            let sum = more.allocated.checked_add(*allocated);
+            let sum = sum.ok_or_else(overflow)?;
+            more.issued = more.issued.checked_add(*issued).ok_or_else(overflow)?;
+            more.allocated = sum;
         }
-        Change::Stamped { card, .. } => member.card = Some(*card),
+        Change::Stamped { card, .. } => member.more_mut().card = Some(*card),
         Change::Expected { .. } | Change::Amended { .. } | Change::Done { .. } => {}
     }
     Ok(())
@@ -234,38 +241,38 @@ fn move_points(
     };
     let overflow = || overflow(account, "points of a lot");
     let enough = |have: Points| have.checked_sub(points).filter(|rest| rest.0 >= 0);
-    let (available, debt, granted) = (member.available, member.debt, member.granted);
-    let lot = find(member, account, number)?;
-    let free = matches!(from, Pot::Pending | Pot::Available);
-    if points.0 < 0 || (free && lot.pending != (from == Pot::Pending)) {
-        return Err(short(from));
+    let mut sums = (member.available, member.debt(), member.granted);
+    change_lot(member, account, number, |lot| {
+        let (available, debt, granted) = &mut sums;
+        let free = matches!(from, Pot::Pending | Pot::Available);
+        if points.0 < 0 || (free && lot.pending != (from == Pot::Pending)) {
+            return Err(short(from));
+        }
+        *available = match (from, to) {
+            (Pot::Available, _) => enough(*available).ok_or_else(|| short(from))?,
+            (_, Pot::Available) => available.checked_add(points).ok_or_else(overflow)?,
+            _ => *available,
+        };
+        if to == Pot::Debt {
+            *debt = enough(*debt).ok_or_else(|| short(to))?;
+        }
+        let column = lot.column(from).ok_or_else(|| short(from))?;
+        *column = enough(*column).ok_or_else(|| short(from))?;
+        if to == Pot::Issued {
+            // Points go back to where they were issued: the lot was never that large.
+            lot.granted = enough(lot.granted).ok_or_else(|| short(from))?;
+            *granted = granted.checked_sub(points).ok_or_else(overflow)?;
+        } else {
+            let column = lot.column(to).ok_or_else(|| short(to))?;
+            *column = column.checked_add(points).ok_or_else(overflow)?;
+        }
+        Ok(())
+    })?;
+    let (available, debt, granted) = sums;
+    (member.available, member.granted) = (available, granted);
+    if to == Pot::Debt {
+        member.more_mut().debt = debt;
     }
-    let available = match (from, to) {
-        (Pot::Available, _) => enough(available).ok_or_else(|| short(from))?,
-        (_, Pot::Available) => available.checked_add(points).ok_or_else(overflow)?,
-        _ => available,
-    };
-    let debt = match to {
-        Pot::Debt => enough(debt).ok_or_else(|| short(to))?,
-        _ => debt,
-    };
-    let column = lot.column(from).ok_or_else(|| short(from))?;
-    let rest = enough(*column).ok_or_else(|| short(from))?;
-    // Points go back to where they were issued: the lot was never that large.
-    let granted = if to == Pot::Issued {
-        let less = enough(lot.granted).ok_or_else(|| short(from))?;
-        lot.granted = less;
-        granted.checked_sub(points).ok_or_else(overflow)?
-    } else {
-        let column = lot.column(to).ok_or_else(|| short(to))?;
-        *column = column.checked_add(points).ok_or_else(overflow)?;
-        granted
-    };
-    if let Some(column) = lot.column(from) {
-        *column = rest;
-    }
-    member.lots.changed(number);
-    (member.available, member.debt, member.granted) = (available, debt, granted);
     Ok(())
 }
 
@@ -285,27 +292,32 @@ fn qualify(
     amount: i64,
     since: Timestamp,
 ) -> Result<(), Misfit> {
-    let place = member.qualified.partition_point(|(then, _)| *then < period);
-    match member.qualified.get_mut(place) {
+    let qualified = &mut member.more_mut().qualified;
+    let place = qualified.partition_point(|(then, _)| *then < period);
+    match qualified.get_mut(place) {
         Some((then, total)) if *then == period => {
             *total = total
                 .checked_add(amount)
                 .ok_or_else(|| overflow(account, "total for tiers"))?;
         }
-        _ => member.qualified.insert(place, (period, amount)),
+        _ => qualified.insert(place, (period, amount)),
     }
-    member.qualified.retain(|(then, _)| *then >= since);
+    qualified.retain(|(then, _)| *then >= since);
     Ok(())
 }
 
-fn find<'m>(
-    member: &'m mut Member,
+fn change_lot(
+    member: &mut Member,
     account: &AccountId,
     number: LotNumber,
-) -> Result<&'m mut Lot, Misfit> {
-    member.lots.get_mut(number).ok_or_else(|| Misfit::Lot {
-        account: account.clone(),
-        lot: number,
+    change: impl FnOnce(&mut Lot) -> Result<(), Misfit>,
+) -> Result<(), Misfit> {
+    let changed = member.lots.change(number, change);
+    changed.unwrap_or_else(|| {
+        Err(Misfit::Lot {
+            account: account.clone(),
+            lot: number,
+        })
     })
 }
 

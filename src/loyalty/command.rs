@@ -1,5 +1,7 @@
 //! Commands: what a ledger can be asked to do.
 
+use std::slice::from_ref;
+
 use serde::{Deserialize, Serialize};
 
 use super::calendar;
@@ -229,7 +231,7 @@ impl Purse {
     /// The accounts.
     pub fn accounts(&self) -> &[AccountId] {
         match self {
-            Purse::Single(account) => std::slice::from_ref(account),
+            Purse::Single(account) => from_ref(account),
             Purse::Pool(accounts) => accounts,
         }
     }
@@ -326,23 +328,25 @@ action!(Earn, Redeem, Hold, Adjust);
 
 impl Action {
     /// The accounts that the action names.
-    pub fn accounts(&self) -> Vec<&AccountId> {
-        match self {
-            Action::Earn(earn) => vec![&earn.account],
-            Action::Redeem(redeem) => redeem.purse.accounts().iter().collect(),
-            Action::Hold(hold) => hold.purse.accounts().iter().collect(),
-            Action::Adjust(adjust) => vec![&adjust.account],
-            Action::Transfer { from, to, .. } => vec![from, to],
-            Action::GroupOpen { account }
+    pub fn accounts(&self) -> impl Iterator<Item = &AccountId> {
+        let (first, second): (&[AccountId], &[AccountId]) = match self {
+            Action::Earn(Earn { account, .. })
+            | Action::Adjust(Adjust { account, .. })
+            | Action::GroupOpen { account }
             | Action::GroupJoin { account, .. }
             | Action::Stamp { account, .. }
-            | Action::Unstamp { account, .. } => vec![account],
+            | Action::Unstamp { account, .. } => (from_ref(account), &[]),
+            Action::Redeem(Redeem { purse, .. }) | Action::Hold(Hold { purse, .. }) => {
+                (purse.accounts(), &[])
+            }
+            Action::Transfer { from, to, .. } => (from_ref(from), from_ref(to)),
             Action::ReverseRedeem { .. }
             | Action::Refund { .. }
             | Action::Capture { .. }
             | Action::Release { .. }
-            | Action::SetUrr { .. } => Vec::new(),
-        }
+            | Action::SetUrr { .. } => (&[], &[]),
+        };
+        first.iter().chain(second)
     }
 
     /// The earlier command that the action refers to: its accounts are touched, too.

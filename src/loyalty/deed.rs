@@ -186,28 +186,34 @@ impl Group {
 }
 
 impl Deed {
-    /// The accounts that a command which refers to this one will touch.
-    pub(crate) fn accounts(&self) -> Vec<&AccountId> {
-        self.subject.accounts()
+    /// Shows the accounts that a command which refers to this one will touch, some of them repeatedly.
+    pub(crate) fn each_account<'d>(&'d self, visit: impl FnMut(&'d AccountId)) {
+        self.subject.each_account(visit);
+    }
+
+    /// Whether an account takes part in it.
+    pub(crate) fn is_about(&self, account: &AccountId) -> bool {
+        self.subject.is_about(account)
     }
 }
 
 impl Subject {
-    /// The accounts that take part in it, each once.
-    pub(crate) fn accounts(&self) -> Vec<&AccountId> {
+    /// Whether an account takes part in it.
+    pub(crate) fn is_about(&self, account: &AccountId) -> bool {
+        let mut found = false;
+        self.each_account(|other| found |= other == account);
+        found
+    }
+
+    /// Shows the accounts that take part in it, some of them repeatedly.
+    fn each_account<'d>(&'d self, mut visit: impl FnMut(&'d AccountId)) {
         match self {
-            Subject::None => Vec::new(),
-            Subject::Order(order) => vec![&order.account],
+            Subject::None => {}
+            Subject::Order(order) => visit(&order.account),
             Subject::Redemption { parts } | Subject::Hold { parts, .. } => {
-                let mut accounts: Vec<&AccountId> = Vec::new();
-                for part in parts {
-                    if !accounts.contains(&&part.account) {
-                        accounts.push(&part.account);
-                    }
-                }
-                accounts
+                parts.iter().for_each(|part| visit(&part.account));
             }
-            Subject::Group(group) => group.members.iter().map(|(account, _)| account).collect(),
+            Subject::Group(group) => group.members.iter().for_each(|(account, _)| visit(account)),
         }
     }
 }

@@ -148,19 +148,19 @@ impl<S: Store> Ledger<S> {
         let states = self.due_states(account, now)?;
         let member = states.member(account);
         let commands = self.commands_of(account)?;
-        let holds = member.holds.iter().map(|share| OpenHold {
+        let holds = member.more().holds.iter().map(|share| OpenHold {
             hold: share.hold.clone(),
             until: share.until,
             reserved: share.parts.clone(),
         });
-        let qualified = member.qualified.iter();
+        let qualified = member.more().qualified.iter();
         Ok(Dossier {
             person: None,
             account: account.clone(),
             at: now,
             joined: member.joined(),
             standing,
-            term: member.term,
+            term: member.more().term,
             qualified: qualified
                 .map(|&(period, amount)| Qualified { period, amount })
                 .collect(),
@@ -189,7 +189,7 @@ impl<S: Store> Ledger<S> {
         for (key, found) in keys.into_iter().zip(records) {
             if let (Key::Deed(id), Some(Record::Deed(deed))) = (key, found.record)
                 && let Subject::Group(group) = &deed.subject
-                && deed.accounts().contains(&account)
+                && deed.is_about(account)
             {
                 teams.insert(id, GroupStanding::of(group, now));
             }
@@ -237,8 +237,8 @@ impl<S: Store> Ledger<S> {
 /// Whether an entry is about an account, or about something that the account takes part in.
 fn touches(entry: &Entry, account: &AccountId) -> bool {
     match &entry.change {
-        Change::Amended { subject, .. } => subject.accounts().contains(&account),
-        Change::Done { deed, .. } => deed.accounts().contains(&account),
+        Change::Amended { subject, .. } => subject.is_about(account),
+        Change::Done { deed, .. } => deed.is_about(account),
         _ => entry.account() == Some(account),
     }
 }

@@ -180,7 +180,7 @@ pub enum Change {
         /// Of which command.
         deed: CommandId,
         /// What there is now.
-        subject: Subject,
+        subject: Box<Subject>,
     },
     /// A command was carried out. The last entry of each.
     Done {
@@ -223,7 +223,26 @@ impl Entry {
 
     /// The account that the entry belongs to, if it belongs to one.
     pub fn account(&self) -> Option<&AccountId> {
+        self.change.account()
+    }
+
+    /// The record that the entry changes.
+    pub fn key(&self) -> Key {
         match &self.change {
+            Change::Expected { .. } => Key::Books,
+            Change::Amended { deed, .. } => Key::Deed(deed.clone()),
+            Change::Done { id, .. } => Key::Deed(id.clone()),
+            // Every other change has an account.
+            _ => self
+                .account()
+                .map_or(Key::Books, |account| Key::Member(account.clone())),
+        }
+    }
+}
+
+impl Change {
+    pub(crate) fn account(&self) -> Option<&AccountId> {
+        match self {
             Change::Joined { account }
             | Change::Opened { account, .. }
             | Change::Moved { account, .. }
@@ -239,19 +258,6 @@ impl Entry {
             | Change::Deferred { account, .. }
             | Change::Stamped { account, .. } => Some(account),
             Change::Expected { .. } | Change::Amended { .. } | Change::Done { .. } => None,
-        }
-    }
-
-    /// The record that the entry changes.
-    pub fn key(&self) -> Key {
-        match &self.change {
-            Change::Expected { .. } => Key::Books,
-            Change::Amended { deed, .. } => Key::Deed(deed.clone()),
-            Change::Done { id, .. } => Key::Deed(id.clone()),
-            // Every other change has an account.
-            _ => self
-                .account()
-                .map_or(Key::Books, |account| Key::Member(account.clone())),
         }
     }
 }

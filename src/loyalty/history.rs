@@ -266,7 +266,6 @@ pub(crate) fn soonest(states: &States, account: &AccountId, before: Timestamp) -
     let lots = states.member(account).open_lots();
     let mut lots: Vec<Lot> = lots
         .filter(|lot| lot.free.0 > 0 && lot.expires_at.is_some_and(|at| at < before))
-        .cloned()
         .collect();
     lots.sort_by_key(|lot| (lot.expires_at, lot.number));
     lots

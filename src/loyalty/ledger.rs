@@ -1,6 +1,6 @@
 //! The ledger: decisions, made durable.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,9 +9,9 @@ use thiserror::Error;
 
 use super::apply::{Misfit, apply};
 use super::calendar;
-use super::command::Command;
-use super::decide::{decide, fall_due, lots_at_most, needs};
-use super::entry::Entry;
+use super::command::{Action, Command};
+use super::decide::{decide_on, fall_due_on, lots_at_most};
+use super::desk::Desk;
 use super::history::soonest;
 use super::lot::{Lot, LotNumber, Pot};
 use super::names::{AccountId, CommandId};
@@ -21,7 +21,7 @@ use super::refusal::Refusal;
 use super::rules::Rules;
 use super::snapshot::{Account, Snapshot};
 use super::states::{Key, Record, States};
-use super::store::{Batch, CommitError, Store, StoreError, Versioned};
+use super::store::{CommitError, Store, StoreError};
 use crate::event::Timestamp;
 
 /// A points ledger: a programme's rules and a store. Shared by any number of threads.
@@ -49,6 +49,9 @@ pub struct Ledger<S> {
     /// Lot numbers that the store gave and no lot has.
     numbers: Mutex<BTreeSet<u64>>,
 }
+
+/// So many members are booked in one commit of a tick.
+const TICK_BATCH: usize = 1000;
 
 /// Why a ledger did not do what it was asked.
 #[derive(Debug, Error)]
@@ -118,7 +121,10 @@ impl<S: Store> Ledger<S> {
     /// # Errors
     /// [`LedgerError::Refused`] with the reason; [`LedgerError::Store`] when the store fails.
     pub fn submit(&self, command: Command) -> Result<Submitted, LedgerError> {
-        Ok(self.transact(|desk| self.decide_on(desk, &command))??)
+        Ok(self.transact(|desk| {
+            desk.fetch_for(&self.store, std::slice::from_ref(&command))?;
+            self.decide_one(desk, &command)
+        })??)
     }
 
     /// Carries several commands out, one after the other, in one commit; a refused one leaves no trace
@@ -131,10 +137,12 @@ impl<S: Store> Ledger<S> {
         commands: &[Command],
     ) -> Result<Vec<Result<Submitted, Refusal>>, StoreError> {
         self.transact(|desk| {
-            let commands = commands.iter();
-            commands
-                .map(|command| self.decide_on(desk, command))
-                .collect()
+            desk.fetch_for(&self.store, commands)?;
+            // One lot for each of those that usually have one, in one go.
+            let opening = |c: &&Command| matches!(c.action, Action::Earn(_) | Action::Adjust(_));
+            self.take_numbers(desk, commands.iter().filter(opening).count())?;
+            let decided = commands.iter().map(|c| self.decide_one(desk, c));
+            decided.collect()
         })
     }
 
@@ -157,8 +165,8 @@ impl<S: Store> Ledger<S> {
         })?;
         accounts.sort_unstable();
         let mut booked = 0;
-        for account in accounts {
-            booked += self.transact(|desk| self.tick_one(desk, &account, now))??;
+        for accounts in accounts.chunks(TICK_BATCH) {
+            booked += self.transact(|desk| self.tick_some(desk, accounts, now))??;
         }
         Ok(booked)
     }
@@ -220,48 +228,41 @@ impl<S: Store> Ledger<S> {
         misfit.map_or(Ok(states), Err)
     }
 
-    /// Decides upon one command of a batch.
-    fn decide_on(
+    /// Decides upon a command whose records are on the desk.
+    fn decide_one(
         &self,
         desk: &mut Desk,
         command: &Command,
     ) -> Result<Result<Submitted, Refusal>, StoreError> {
-        let mut keys = needs(command, &desk.states);
-        self.fetch(desk, &keys)?;
-        if command.action.reference().is_some() {
-            keys = needs(command, &desk.states);
-            self.fetch(desk, &keys)?;
-        }
-        let states = desk.states.subset(&keys);
-        let numbers = self.take_numbers(lots_at_most(command, &states))?;
-        let decided = decide(&states, &self.rules, command, &numbers);
-        let used = decided.as_ref().map_or(0, |outcome| outcome.lots_used);
-        let (used, unused) = numbers.split_at(used.min(numbers.len()));
-        self.give_back(unused);
-        desk.used.extend(used);
-        Ok(decided.map(|outcome| {
-            desk.states.absorb(outcome.states);
-            desk.entries.extend(outcome.entries);
-            outcome.submitted
+        let at_most = lots_at_most(command, &desk.states);
+        self.take_numbers(desk, at_most)?;
+        let numbers = desk.numbers.get(desk.numbers_used..).unwrap_or_default();
+        let (states, entries) = (&mut desk.states, &mut desk.entries);
+        let decided = decide_on(states, entries, &self.rules, command, numbers);
+        Ok(decided.map(|(submitted, lots)| {
+            desk.numbers_used += lots;
+            submitted
         }))
     }
 
-    fn tick_one(
+    /// Books what is due for some accounts, until one of them cannot be booked.
+    fn tick_some(
         &self,
         desk: &mut Desk,
-        account: &AccountId,
+        accounts: &[AccountId],
         now: Timestamp,
     ) -> Result<Result<usize, Refusal>, StoreError> {
-        self.fetch(desk, &[Key::Member(account.clone())])?;
-        if desk.states.member(account).as_of() > now {
-            return Ok(Ok(0));
+        desk.fetch_members(&self.store, accounts)?;
+        for account in accounts {
+            if desk.states.member(account).as_of() > now {
+                continue;
+            }
+            let (states, entries) = (&mut desk.states, &mut desk.entries);
+            if let Err(refusal) = fall_due_on(states, entries, &self.rules, account, now) {
+                return Ok(Err(refusal));
+            }
         }
-        let due = fall_due(&desk.states, &self.rules, account, now);
-        Ok(due.map(|(entries, states)| {
-            desk.states = states;
-            desk.entries = entries;
-            desk.entries.len()
-        }))
+        Ok(Ok(desk.entries.len()))
     }
 
     /// Fills a desk and commits it; again, from the start, when a record moved meanwhile.
@@ -278,45 +279,19 @@ impl<S: Store> Ledger<S> {
         }
     }
 
-    /// Puts records on the desk that are not there yet.
-    fn fetch(&self, desk: &mut Desk, keys: &[Key]) -> Result<(), StoreError> {
-        let missing: Vec<Key> = keys
-            .iter()
-            .filter(|key| !desk.versions.contains_key(key))
-            .cloned()
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let found = self.store.load(&missing)?;
-        for (key, Versioned { version, record }) in missing.into_iter().zip(found) {
-            if let Some(record) = record {
-                desk.states.insert(key.clone(), record);
-            }
-            desk.versions.insert(key, version);
-        }
-        Ok(())
-    }
-
     /// Commits what is on the desk; `false` when a record moved meanwhile.
-    fn write(&self, desk: Desk) -> Result<bool, StoreError> {
+    fn write(&self, mut desk: Desk) -> Result<bool, StoreError> {
+        let numbers = std::mem::take(&mut desk.numbers);
+        let (_, unused) = numbers.split_at(desk.numbers_used.min(numbers.len()));
+        self.give_back(unused);
         if desk.entries.is_empty() {
             return Ok(true);
         }
-        let keys: BTreeSet<Key> = desk.entries.iter().map(Entry::key).collect();
-        let changed = keys
-            .into_iter()
-            .filter_map(|key| desk.states.get(&key).map(|record| (key, record)))
-            .collect();
-        let batch = Batch {
-            expected: desk.versions.into_iter().collect(),
-            changed,
-            entries: desk.entries,
-        };
-        match self.store.commit(batch) {
+        match self.store.commit(desk.into_batch()) {
             Ok(_) => Ok(true),
             Err(CommitError::Moved { .. }) => {
-                self.give_back(&desk.used);
+                let used = numbers.len() - unused.len();
+                self.give_back(numbers.get(..used).unwrap_or_default());
                 Ok(false)
             }
             Err(CommitError::Store(error)) => Err(error),
@@ -329,19 +304,27 @@ impl<S: Store> Ledger<S> {
         now: Timestamp,
     ) -> Result<States, LedgerError> {
         let mut desk = Desk::default();
-        self.fetch(&mut desk, &[Key::Member(account.clone())])?;
-        Ok(fall_due(&desk.states, &self.rules, account, now)?.1)
+        desk.fetch_members(&self.store, std::slice::from_ref(account))?;
+        let mut entries = Vec::new();
+        fall_due_on(&mut desk.states, &mut entries, &self.rules, account, now)?;
+        Ok(desk.states)
     }
 
-    /// The lowest free lot numbers.
-    fn take_numbers(&self, count: usize) -> Result<Vec<LotNumber>, StoreError> {
-        let mut free = self.numbers();
-        let missing = count.saturating_sub(free.len());
-        if missing > 0 {
-            free.extend(self.store.reserve_lots(missing as u64)?);
+    /// Sees to it that so many lot numbers are left on the desk: the lowest free ones.
+    fn take_numbers(&self, desk: &mut Desk, count: usize) -> Result<(), StoreError> {
+        let left = desk.numbers.len() - desk.numbers_used;
+        if left >= count {
+            return Ok(());
         }
-        let taken = std::iter::from_fn(|| free.pop_first());
-        Ok(taken.take(count).map(LotNumber).collect())
+        let mut free = self.numbers();
+        let missing = (count - left).saturating_sub(free.len());
+        let new = match missing {
+            0 => 0..0,
+            _ => self.store.reserve_lots(missing as u64)?,
+        };
+        let taken = (left..count - missing).filter_map(|_| free.pop_first());
+        desk.numbers.extend(taken.chain(new).map(LotNumber));
+        Ok(())
     }
 
     fn give_back(&self, numbers: &[LotNumber]) {
@@ -353,13 +336,4 @@ impl<S: Store> Ledger<S> {
     fn numbers(&self) -> MutexGuard<'_, BTreeSet<u64>> {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The records that a batch is decided upon.
-#[derive(Default)]
-struct Desk {
-    states: States,
-    versions: HashMap<Key, u64, foldhash::fast::RandomState>,
-    entries: Vec<Entry>,
-    used: Vec<LotNumber>,
 }

@@ -39,10 +39,10 @@ pub(crate) struct LiabilityTotals {
 impl LiabilityTotals {
     pub(crate) fn add(&mut self, member: &Member) {
         let sum = |column: fn(&super::lot::Lot) -> Points| -> i128 {
-            member.lots().map(|lot| i128::from(column(lot).0)).sum()
+            member.lots().map(|lot| i128::from(column(&lot).0)).sum()
         };
-        self.allocated += i128::from(member.allocated);
-        self.issued += i128::from(member.issued);
+        self.allocated += i128::from(member.more().allocated);
+        self.issued += i128::from(member.more().issued);
         self.redeemed += sum(|lot| lot.spent);
         self.left += sum(|lot| lot.free) + sum(|lot| lot.held);
     }

@@ -25,7 +25,7 @@ impl fmt::Display for LotNumber {
 ///
 /// At every moment `granted = free + held + spent + expired + clawed_back + moved_out`, and none of
 /// them is below 0.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lot {
     /// The lot's number.
     #[serde(rename = "lot")]

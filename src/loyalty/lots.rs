@@ -5,20 +5,28 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::lot::{Lot, LotNumber};
+use super::row::Row;
 
-/// Lots of a chunk that is full; a later one begins the next chunk.
+/// So many lots lie in the member itself, and so many in each chunk of the past.
 const CHUNK: usize = 32;
 
-/// All lots of a member in the order of their numbers, in chunks that copies share.
+/// All lots of a member in the order of their numbers.
 ///
-/// A member who buys every day has thousands of lots, nearly all of them used up. A copy of the
-/// member shares all chunks but those that are changed, and what is asked at every command is asked of
-/// the open lots only.
+/// A member who buys every day has thousands of lots, nearly all of them used up. The newest lie in the
+/// member, older ones in chunks that copies of the member share but for those that are changed; and what
+/// is asked at every command is asked of the open lots only.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<Lot>", into = "Vec<Lot>")]
 pub(crate) struct Lots {
+    recent: Vec<Row>,
+    /// Numbers below all recent ones.
+    past: Option<Arc<Past>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Past {
     /// No chunk is empty.
-    chunks: Vec<Arc<Vec<Lot>>>,
+    chunks: Vec<Arc<Vec<Row>>>,
     /// Ascending.
     open: Vec<LotNumber>,
 }
@@ -26,41 +34,143 @@ pub(crate) struct Lots {
 impl Lots {
     pub(crate) const fn new() -> Self {
         Self {
-            chunks: Vec::new(),
-            open: Vec::new(),
+            recent: Vec::new(),
+            past: None,
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Lot> {
-        self.chunks.iter().flat_map(|chunk| chunk.iter())
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Lot> {
+        let past = self.past.iter().flat_map(|past| &past.chunks);
+        let past = past.flat_map(|chunk| chunk.iter());
+        past.chain(&self.recent).map(Row::lot)
     }
 
     /// Those that have free or held points, or have not matured.
-    pub(crate) fn open(&self) -> impl Iterator<Item = &Lot> {
-        self.open.iter().filter_map(|number| self.get(*number))
+    pub(crate) fn open(&self) -> impl Iterator<Item = Lot> {
+        let past = self.past.iter().flat_map(|past| past.open());
+        let recent = self.recent.iter().filter(|row| row.is_open());
+        past.chain(recent.map(Row::lot))
     }
 
     pub(crate) fn open_count(&self) -> usize {
-        self.open.len()
+        let past = self.past.as_ref().map_or(0, |past| past.open.len());
+        past + self.recent.iter().filter(|row| row.is_open()).count()
     }
 
-    pub(crate) fn get(&self, number: LotNumber) -> Option<&Lot> {
-        let chunk = self.chunks.get(self.chunk_of(number)?)?;
-        let at = chunk.binary_search_by_key(&number, |lot| lot.number).ok()?;
-        chunk.get(at)
+    pub(crate) fn get(&self, number: LotNumber) -> Option<Lot> {
+        if self.is_past(number) {
+            self.past.as_ref()?.get(number).map(Row::lot)
+        } else {
+            find(&self.recent, number).map(Row::lot)
+        }
     }
 
-    /// A lot to be changed; [`Lots::changed`] must follow.
-    pub(crate) fn get_mut(&mut self, number: LotNumber) -> Option<&mut Lot> {
-        let chunk = self.chunk_of(number)?;
-        let chunk = self.chunks.get_mut(chunk)?;
-        let at = chunk.binary_search_by_key(&number, |lot| lot.number).ok()?;
-        Arc::make_mut(chunk).get_mut(at)
+    /// Changes a lot, unless the change says no; `None` when there is no such lot.
+    pub(crate) fn change<E>(
+        &mut self,
+        number: LotNumber,
+        change: impl FnOnce(&mut Lot) -> Result<(), E>,
+    ) -> Option<Result<(), E>> {
+        let mut lot = self.get(number)?;
+        if let Err(no) = change(&mut lot) {
+            return Some(Err(no));
+        }
+        if self.is_past(number) {
+            Arc::make_mut(self.past.as_mut()?).put(lot);
+        } else {
+            let at = place(&self.recent, number).ok()?;
+            *self.recent.get_mut(at)? = Row::from(lot);
+        }
+        Some(Ok(()))
     }
 
-    /// Notes whether a lot is open after a change.
-    pub(crate) fn changed(&mut self, number: LotNumber) {
-        let open = self.get(number).is_some_and(is_open);
+    /// Adds a lot whose number is new.
+    pub(crate) fn insert(&mut self, lot: Lot) {
+        let number = lot.number;
+        if self.is_past(number) {
+            if let Some(past) = &mut self.past {
+                Arc::make_mut(past).put(lot);
+            }
+            return;
+        }
+        let newest = self.recent.last().is_none_or(|row| row.number() < number);
+        if self.recent.len() >= CHUNK && newest {
+            let past = self.past.get_or_insert_default();
+            Arc::make_mut(past).push(std::mem::take(&mut self.recent));
+        }
+        let at = self.recent.partition_point(|row| row.number() < number);
+        // Memory for no more than there is: members are many, and lots come slowly.
+        self.recent.reserve_exact(1);
+        self.recent.insert(at, Row::from(lot));
+    }
+
+    /// Changes those lots of which `wanted` is true; they stay open or closed as they are.
+    pub(crate) fn change_where(
+        &mut self,
+        wanted: impl Fn(&Lot) -> bool,
+        change: impl Fn(&mut Lot),
+    ) {
+        let change_rows = |rows: &mut [Row]| {
+            for row in rows {
+                let mut lot = row.lot();
+                if wanted(&lot) {
+                    change(&mut lot);
+                    *row = Row::from(lot);
+                }
+            }
+        };
+        change_rows(&mut self.recent);
+        let any = |chunk: &[Row]| chunk.iter().any(|row| wanted(&row.lot()));
+        if let Some(past) = &mut self.past
+            && past.chunks.iter().any(|chunk| any(chunk))
+        {
+            for chunk in &mut Arc::make_mut(past).chunks {
+                if any(chunk) {
+                    change_rows(Arc::make_mut(chunk).as_mut_slice());
+                }
+            }
+        }
+    }
+
+    fn is_past(&self, number: LotNumber) -> bool {
+        match (&self.past, self.recent.first()) {
+            (None, _) => false,
+            (Some(past), None) => past.last().is_some_and(|last| number <= last),
+            (Some(_), Some(first)) => number < first.number(),
+        }
+    }
+}
+
+impl Past {
+    fn open(&self) -> impl Iterator<Item = Lot> {
+        let rows = self.open.iter().filter_map(|number| self.get(*number));
+        rows.map(Row::lot)
+    }
+
+    fn last(&self) -> Option<LotNumber> {
+        Some(self.chunks.last()?.last()?.number())
+    }
+
+    fn get(&self, number: LotNumber) -> Option<&Row> {
+        find(self.chunks.get(self.chunk_of(number))?, number)
+    }
+
+    /// Replaces a lot, or adds it.
+    fn put(&mut self, lot: Lot) {
+        let row = Row::from(lot);
+        let (number, open) = (row.number(), row.is_open());
+        let chunk = self.chunk_of(number);
+        if let Some(chunk) = self.chunks.get_mut(chunk) {
+            let chunk = Arc::make_mut(chunk);
+            match place(chunk, number) {
+                Ok(at) => {
+                    if let Some(present) = chunk.get_mut(at) {
+                        *present = row;
+                    }
+                }
+                Err(at) => chunk.insert(at, row),
+            }
+        }
         match (self.open.binary_search(&number), open) {
             (Ok(at), false) => {
                 self.open.remove(at);
@@ -70,51 +180,26 @@ impl Lots {
         }
     }
 
-    /// Adds a lot whose number is new.
-    pub(crate) fn insert(&mut self, lot: Lot) {
-        let number = lot.number;
-        let last = self.chunks.len().checked_sub(1);
-        let chunk = self.chunk_of(number).or(last.map(|_| 0));
-        match chunk.and_then(|at| self.chunks.get(at).map(|chunk| (at, chunk))) {
-            Some((at, chunk)) if !(Some(at) == last && is_full_before(chunk, number)) => {
-                if let Some(chunk) = self.chunks.get_mut(at) {
-                    let chunk = Arc::make_mut(chunk);
-                    let place = chunk.partition_point(|lot| lot.number < number);
-                    chunk.insert(place, lot);
-                }
-            }
-            _ => self.chunks.push(Arc::new(vec![lot])),
-        }
-        self.changed(number);
+    /// Adds lots with higher numbers.
+    fn push(&mut self, rows: Vec<Row>) {
+        let open = rows.iter().filter(|row| row.is_open());
+        self.open.extend(open.map(Row::number));
+        self.chunks.push(Arc::new(rows));
     }
 
-    /// Changes those lots of which `wanted` is true; they stay open or closed as they are.
-    pub(crate) fn change_where(
-        &mut self,
-        wanted: impl Fn(&Lot) -> bool,
-        change: impl Fn(&mut Lot),
-    ) {
-        for chunk in &mut self.chunks {
-            if chunk.iter().any(&wanted) {
-                let lots = Arc::make_mut(chunk).iter_mut();
-                lots.filter(|lot| wanted(lot)).for_each(&change);
-            }
-        }
-    }
-
-    /// The chunk in which a number lies or would lie; none when it is below all numbers.
-    fn chunk_of(&self, number: LotNumber) -> Option<usize> {
-        let starts_by = |chunk: &Arc<Vec<Lot>>| chunk.first().is_some_and(|l| l.number <= number);
-        self.chunks.partition_point(starts_by).checked_sub(1)
+    /// The chunk in which a number lies or would lie.
+    fn chunk_of(&self, number: LotNumber) -> usize {
+        let starts_by = |chunk: &Arc<Vec<Row>>| chunk.first().is_some_and(|l| l.number() <= number);
+        self.chunks.partition_point(starts_by).saturating_sub(1)
     }
 }
 
-fn is_open(lot: &Lot) -> bool {
-    lot.free.0 > 0 || lot.held.0 > 0 || lot.pending
+fn place(rows: &[Row], number: LotNumber) -> Result<usize, usize> {
+    rows.binary_search_by_key(&number, Row::number)
 }
 
-fn is_full_before(chunk: &[Lot], number: LotNumber) -> bool {
-    chunk.len() >= CHUNK && chunk.last().is_some_and(|last| last.number < number)
+fn find(rows: &[Row], number: LotNumber) -> Option<&Row> {
+    rows.get(place(rows, number).ok()?)
 }
 
 impl PartialEq for Lots {
@@ -137,7 +222,7 @@ impl From<Vec<Lot>> for Lots {
 
 impl From<Lots> for Vec<Lot> {
     fn from(lots: Lots) -> Self {
-        lots.iter().cloned().collect()
+        lots.iter().collect()
     }
 }
 
@@ -165,7 +250,7 @@ mod tests {
         }
     }
 
-    fn numbers<'a>(lots: impl Iterator<Item = &'a Lot>) -> Vec<u64> {
+    fn numbers(lots: impl Iterator<Item = Lot>) -> Vec<u64> {
         lots.map(|lot| lot.number.0).collect()
     }
 
@@ -184,10 +269,11 @@ mod tests {
             }
             let copy = lots.clone();
             for number in spend.iter().copied().map(LotNumber) {
-                if let Some(lot) = lots.get_mut(number) {
-                    lot.free = Points(0);
-                    lots.changed(number);
-                }
+                let spent = lots.change(number, |lot| {
+                    (lot.free, lot.spent) = (Points(0), Points(1));
+                    Ok::<(), ()>(())
+                });
+                prop_assert_eq!(spent.is_some(), came.contains(&number.0));
             }
             // The copy is as it was.
             prop_assert_eq!(numbers(copy.open()), sorted.clone());
@@ -201,12 +287,34 @@ mod tests {
 
     #[test]
     fn a_copy_shares_what_is_not_changed() {
-        let lots: Lots = (0..320).map(lot).collect::<Vec<_>>().into();
-        assert_eq!(lots.chunks.len(), 10);
+        let lots: Lots = (0..330).map(lot).collect::<Vec<_>>().into();
+        let chunks = |lots: &Lots| lots.past.as_ref().unwrap().chunks.clone();
+        assert_eq!((chunks(&lots).len(), lots.recent.len()), (10, 10));
         let mut copy = lots.clone();
-        copy.get_mut(LotNumber(50)).unwrap().free = Points(0);
-        copy.change_where(|lot| lot.number.0 == 300, |lot| lot.free = Points(0));
-        let shared = lots.chunks.iter().zip(&copy.chunks);
-        assert_eq!(shared.filter(|(a, b)| Arc::ptr_eq(a, b)).count(), 8);
+        let spend = |lot: &mut Lot| (lot.free, lot.spent) = (Points(0), Points(1));
+        let spent = copy.change(LotNumber(50), |lot| {
+            spend(lot);
+            Ok::<(), ()>(())
+        });
+        assert_eq!(spent, Some(Ok(())));
+        copy.change_where(
+            |lot| lot.number.0 == 300,
+            |lot| lot.expires_at = Some(Timestamp::MAX),
+        );
+        let both = chunks(&lots).into_iter().zip(chunks(&copy));
+        assert_eq!(both.filter(|(a, b)| Arc::ptr_eq(a, b)).count(), 8);
+        assert_eq!(numbers(copy.open()).len(), 329);
+    }
+
+    #[test]
+    fn a_change_that_says_no_changes_nothing() {
+        let mut lots: Lots = vec![lot(1)].into();
+        let no = lots.change(LotNumber(1), |lot| {
+            lot.free = Points(0);
+            Err(())
+        });
+        assert_eq!(no, Some(Err(())));
+        assert_eq!(lots.get(LotNumber(1)), Some(lot(1)));
+        assert_eq!(lots.change(LotNumber(2), |_| Ok::<(), ()>(())), None);
     }
 }

@@ -13,15 +13,22 @@ use crate::event::Timestamp;
 ///
 /// Changed by [`apply`](super::apply) only. As of the instant of the last entry: what became due later
 /// is booked with the member's next command, at the instant at which it was due.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Member {
     pub(crate) as_of: Timestamp,
     pub(crate) joined: Option<Timestamp>,
     pub(crate) lots: Lots,
     pub(crate) available: Points,
+    pub(crate) granted: Points,
+    /// What most members have nothing of.
+    pub(super) more: Option<Box<More>>,
+}
+
+/// What a member has besides lots.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct More {
     pub(crate) debt: Points,
     pub(crate) written_off: Points,
-    pub(crate) granted: Points,
     pub(crate) holds: Vec<HoldShare>,
     pub(crate) recent_grants: Vec<(Timestamp, Points)>,
     pub(crate) recent_redemptions: Vec<Timestamp>,
@@ -34,6 +41,30 @@ pub struct Member {
     pub(crate) issued: i64,
     pub(crate) card: Option<Card>,
 }
+
+impl More {
+    pub(crate) const NOTHING: More = More {
+        debt: Points::ZERO,
+        written_off: Points::ZERO,
+        holds: Vec::new(),
+        recent_grants: Vec::new(),
+        recent_redemptions: Vec::new(),
+        qualified: Vec::new(),
+        term: None,
+        allocated: 0,
+        issued: 0,
+        card: None,
+    };
+}
+
+impl PartialEq for Member {
+    fn eq(&self, other: &Self) -> bool {
+        let own = |m: &Self| (m.as_of, m.joined, m.available, m.granted);
+        own(self) == own(other) && self.lots == other.lots && self.more() == other.more()
+    }
+}
+
+impl Eq for Member {}
 
 /// The points of one member in a hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,17 +104,24 @@ impl Member {
             joined: None,
             lots: Lots::new(),
             available: Points::ZERO,
-            debt: Points::ZERO,
-            written_off: Points::ZERO,
             granted: Points::ZERO,
-            holds: Vec::new(),
-            recent_grants: Vec::new(),
-            recent_redemptions: Vec::new(),
-            qualified: Vec::new(),
-            term: None,
-            allocated: 0,
-            issued: 0,
-            card: None,
+            more: None,
+        }
+    }
+
+    pub(crate) fn more(&self) -> &More {
+        static NOTHING: More = More::NOTHING;
+        self.more.as_deref().unwrap_or(&NOTHING)
+    }
+
+    pub(crate) fn more_mut(&mut self) -> &mut More {
+        self.more.get_or_insert_with(|| Box::new(More::NOTHING))
+    }
+
+    /// Gives the memory back of what has become nothing.
+    pub(crate) fn tidy(&mut self) {
+        if self.more() == &More::NOTHING {
+            self.more = None;
         }
     }
 
@@ -98,38 +136,38 @@ impl Member {
     }
 
     /// All lots that there ever were, in the order of their numbers.
-    pub fn lots(&self) -> impl Iterator<Item = &Lot> {
+    pub fn lots(&self) -> impl Iterator<Item = Lot> {
         self.lots.iter()
     }
 
     /// The lots that have free or held points, or have not matured, in the order of their numbers.
-    pub fn open_lots(&self) -> impl Iterator<Item = &Lot> {
+    pub fn open_lots(&self) -> impl Iterator<Item = Lot> {
         self.lots.open()
     }
 
     /// A lot, by its number.
-    pub fn lot(&self, number: LotNumber) -> Option<&Lot> {
+    pub fn lot(&self, number: LotNumber) -> Option<Lot> {
         self.lots.get(number)
     }
 
     /// Points that the member owes.
     pub fn debt(&self) -> Points {
-        self.debt
+        self.more().debt
     }
 
     /// Points that were not asked back.
     pub fn written_off(&self) -> Points {
-        self.written_off
+        self.more().written_off
     }
 
     /// Usable points less the debt; below 0 only when no usable points are left.
     pub fn available(&self) -> Points {
         // Both are sums of columns that `apply` keeps within 64 bits, neither of them negative.
-        Points(self.available.0 - self.debt.0)
+        Points(self.available.0 - self.debt().0)
     }
 
     /// The stamp card, if there ever was a stamp.
     pub fn card(&self) -> Option<Card> {
-        self.card
+        self.more().card
     }
 }

@@ -1,16 +1,20 @@
 //! A store in memory.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::hash::Hash;
 use std::ops::{ControlFlow, Range};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
 
+use super::deed::Deed;
 use super::entry::Entry;
-use super::names::AccountId;
+use super::member::Member;
+use super::names::{AccountId, CommandId};
 use super::people::People;
 use super::privacy::Directory;
-use super::states::{Key, Record};
+use super::states::{Books, Key, Record};
 use super::store::{Batch, CommitError, Store, StoreError, Versioned};
 
 /// A store in memory: for tests, simulations, what-ifs, and programmes that keep their own journal.
@@ -24,9 +28,62 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Shelf {
-    records: HashMap<Key, (u64, Record), RandomState>,
+    members: HashMap<AccountId, (u64, Arc<Member>), RandomState>,
+    deeds: HashMap<CommandId, (u64, Arc<Deed>), RandomState>,
+    books: (u64, Books),
     journal: Vec<Entry>,
     lots: u64,
+}
+
+impl Shelf {
+    fn version(&self, key: &Key) -> u64 {
+        match key {
+            Key::Member(account) => self.members.get(account).map_or(0, |(version, _)| *version),
+            Key::Deed(id) => self.deeds.get(id).map_or(0, |(version, _)| *version),
+            Key::Books => self.books.0,
+        }
+    }
+
+    fn get(&self, key: &Key) -> Option<(u64, Record)> {
+        match key {
+            Key::Member(account) => {
+                let (version, member) = self.members.get(account)?;
+                Some((*version, Record::Member(member.clone())))
+            }
+            Key::Deed(id) => {
+                let (version, deed) = self.deeds.get(id)?;
+                Some((*version, Record::Deed(deed.clone())))
+            }
+            Key::Books => {
+                let (version, books) = self.books;
+                (version > 0).then_some((version, Record::Books(books)))
+            }
+        }
+    }
+
+    /// Puts a record under its name, one version on; one of another kind than its name is ignored.
+    fn put(&mut self, key: Key, record: Record) {
+        match (key, record) {
+            (Key::Member(account), Record::Member(member)) => {
+                raise(&mut self.members, account, member)
+            }
+            (Key::Deed(id), Record::Deed(deed)) => raise(&mut self.deeds, id, deed),
+            (Key::Books, Record::Books(books)) => self.books = (self.books.0 + 1, books),
+            _ => {}
+        }
+    }
+}
+
+fn raise<K: Eq + Hash, V>(records: &mut HashMap<K, (u64, V), RandomState>, key: K, value: V) {
+    match records.entry(key) {
+        Slot::Occupied(mut present) => {
+            let version = present.get().0;
+            present.insert((version + 1, value));
+        }
+        Slot::Vacant(place) => {
+            place.insert((1, value));
+        }
+    }
 }
 
 impl MemoryStore {
@@ -48,10 +105,10 @@ impl MemoryStore {
 impl Store for MemoryStore {
     fn load(&self, keys: &[Key]) -> Result<Vec<Versioned>, StoreError> {
         let shelf = self.shelf();
-        let find = |key| match shelf.records.get(key) {
+        let find = |key| match shelf.get(key) {
             Some((version, record)) => Versioned {
-                version: *version,
-                record: Some(record.clone()),
+                version,
+                record: Some(record),
             },
             None => Versioned {
                 version: 0,
@@ -64,7 +121,7 @@ impl Store for MemoryStore {
     fn commit(&self, batch: Batch) -> Result<u64, CommitError> {
         let mut shelf = self.shelf();
         for (key, expected) in &batch.expected {
-            let found = shelf.records.get(key).map_or(0, |(version, _)| *version);
+            let found = shelf.version(key);
             if found != *expected {
                 return Err(CommitError::Moved {
                     key: key.clone(),
@@ -74,8 +131,7 @@ impl Store for MemoryStore {
             }
         }
         for (key, record) in batch.changed {
-            let version = shelf.records.get(&key).map_or(0, |(version, _)| *version);
-            shelf.records.insert(key, (version + 1, record));
+            shelf.put(key, record);
         }
         let first = shelf.journal.len() as u64 + 1;
         shelf.journal.extend(batch.entries);
@@ -101,8 +157,12 @@ impl Store for MemoryStore {
         visit: &mut dyn FnMut(&Key, &Record) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let shelf = self.shelf();
-        for (key, (_, record)) in &shelf.records {
-            if visit(key, record).is_break() {
+        let members = shelf.members.keys().cloned().map(Key::Member);
+        let deeds = shelf.deeds.keys().cloned().map(Key::Deed);
+        for key in members.chain(deeds).chain([Key::Books]) {
+            if let Some((_, record)) = shelf.get(&key)
+                && visit(&key, &record).is_break()
+            {
                 break;
             }
         }

@@ -157,7 +157,7 @@ impl Account {
         let sum = |column: fn(&Lot) -> i64| {
             member
                 .lots()
-                .try_fold(0_i64, |sum, lot| sum.checked_add(column(lot)))
+                .try_fold(0_i64, |sum, lot| sum.checked_add(column(&lot)))
                 .map(Points)
                 .ok_or(Refusal::Overflow {
                     what: "points of the account",
@@ -183,8 +183,8 @@ impl Account {
     }
 }
 
-impl From<&Lot> for LotStanding {
-    fn from(lot: &Lot) -> Self {
+impl From<Lot> for LotStanding {
+    fn from(lot: Lot) -> Self {
         Self {
             lot: lot.number,
             granted: lot.granted,

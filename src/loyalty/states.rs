@@ -117,13 +117,6 @@ impl States {
         subset
     }
 
-    /// Takes over all records of other states.
-    pub(crate) fn absorb(&mut self, other: States) {
-        self.members.extend(other.members);
-        self.deeds.extend(other.deeds);
-        self.books = other.books;
-    }
-
     pub(crate) fn member_mut(&mut self, account: &AccountId) -> &mut Member {
         // The copied name shares its text.
         let member = self.members.entry(account.clone());

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::super::apply::apply;
 use super::super::calendar;
 use super::super::command::Command;
 use super::super::deed::{Deed, Part, Subject};
 use super::super::entry::{Change, Entry};
-use super::super::lot::{LotNumber, Pot, Take};
+use super::super::lot::{Lot, LotNumber, Pot, Take};
 use super::super::member::Member;
 use super::super::names::{AccountId, CommandId};
 use super::super::points::Points;
 use super::super::programme::{Expiry, ExpiryFrom, Programme};
-use super::super::receipt::{Receipt, Submitted};
 use super::super::refusal::Refusal;
 use super::super::rules::Rules;
-use super::super::states::States;
-use super::Outcome;
+use super::super::states::{Books, States};
 use crate::event::Timestamp;
 
 /// States, rules and an instant, and the entries written so far.
@@ -25,35 +25,44 @@ pub(super) struct Draft<'a> {
     pub(super) programme: &'a Programme,
     pub(super) now: Timestamp,
     command: Option<&'a CommandId>,
-    states: States,
-    entries: Vec<Entry>,
+    states: &'a mut States,
+    entries: &'a mut Vec<Entry>,
+    /// How many entries there were before.
+    written: usize,
+    before: Before,
     numbers: &'a [LotNumber],
     lots_used: usize,
 }
 
+/// Records as they were before the first entry that changed them.
+#[derive(Default)]
+struct Before {
+    members: SmallVec<[(AccountId, Option<Arc<Member>>); 2]>,
+    deeds: SmallVec<[(CommandId, Option<Arc<Deed>>); 2]>,
+    books: Option<Books>,
+}
+
 impl<'a> Draft<'a> {
     pub(super) fn new(
-        states: &States,
+        states: &'a mut States,
+        entries: &'a mut Vec<Entry>,
         rules: &'a Rules,
         programme: &'a Programme,
         command: &'a Command,
         numbers: &'a [LotNumber],
     ) -> Self {
         Self {
-            rules,
-            programme,
             now: command.at,
             command: Some(&command.id),
-            states: states.clone(),
-            entries: Vec::new(),
             numbers,
-            lots_used: 0,
+            ..Self::tick(states, entries, rules, programme, command.at)
         }
     }
 
     /// Without a command: only time passes.
     pub(super) fn tick(
-        states: &States,
+        states: &'a mut States,
+        entries: &'a mut Vec<Entry>,
         rules: &'a Rules,
         programme: &'a Programme,
         now: Timestamp,
@@ -63,15 +72,66 @@ impl<'a> Draft<'a> {
             programme,
             now,
             command: None,
-            states: states.clone(),
-            entries: Vec::new(),
+            states,
+            written: entries.len(),
+            entries,
+            before: Before::default(),
             numbers: &[],
             lots_used: 0,
         }
     }
 
     pub(super) fn states(&self) -> &States {
-        &self.states
+        self.states
+    }
+
+    pub(super) fn lots_used(&self) -> usize {
+        self.lots_used
+    }
+
+    /// Brings all records back to what they were, and forgets the entries.
+    pub(super) fn undo(self) {
+        self.entries.truncate(self.written);
+        let states = self.states;
+        for (account, member) in self.before.members {
+            match member {
+                Some(member) => states.members.insert(account, member),
+                None => states.members.remove(&account),
+            };
+        }
+        for (id, deed) in self.before.deeds {
+            match deed {
+                Some(deed) => states.deeds.insert(id, deed),
+                None => states.deeds.remove(&id),
+            };
+        }
+        if let Some(books) = self.before.books {
+            states.books = books;
+        }
+    }
+
+    /// Keeps the record that an entry is about to change.
+    fn keep(&mut self, change: &Change) {
+        let states = &*self.states;
+        match change {
+            Change::Expected { .. } => {
+                self.before.books.get_or_insert(states.books);
+            }
+            Change::Amended { deed: id, .. } | Change::Done { id, .. } => {
+                let kept = &mut self.before.deeds;
+                if !kept.iter().any(|(other, _)| other == id) {
+                    kept.push((id.clone(), states.deeds.get(id).cloned()));
+                }
+            }
+            change => {
+                let kept = &mut self.before.members;
+                if let Some(account) = change.account()
+                    && !kept.iter().any(|(other, _)| other == account)
+                {
+                    kept.push((account.clone(), states.members.get(account).cloned()));
+                }
+            }
+        }
     }
 
     pub(super) fn member(&self, account: &AccountId) -> &Member {
@@ -95,7 +155,8 @@ impl<'a> Draft<'a> {
             command: self.command.cloned(),
             change,
         };
-        apply(&mut self.states, &entry)?;
+        self.keep(&entry.change);
+        apply(self.states, &entry)?;
         self.entries.push(entry);
         Ok(())
     }
@@ -207,10 +268,10 @@ impl<'a> Draft<'a> {
 
     /// The usable points of some accounts, in the order in which they are consumed.
     pub(super) fn usable(&self, accounts: &[AccountId]) -> Vec<Part> {
-        let mut lots: Vec<_> = accounts
+        let mut lots: SmallVec<[_; 4]> = accounts
             .iter()
             .flat_map(|account| self.member(account).open_lots().map(move |l| (account, l)))
-            .filter(|(_, lot)| lot.usable().0 > 0)
+            .filter(|(_, lot): &(_, Lot)| lot.usable().0 > 0)
             .collect();
         lots.sort_by(|(_, a), (_, b)| a.consumption_order(b, self.programme.consume));
         lots.into_iter()
@@ -247,7 +308,7 @@ impl<'a> Draft<'a> {
     pub(super) fn amend(&mut self, deed: &CommandId, subject: Subject) -> Result<(), Refusal> {
         self.post(Change::Amended {
             deed: deed.clone(),
-            subject,
+            subject: Box::new(subject),
         })
     }
 
@@ -260,22 +321,6 @@ impl<'a> Draft<'a> {
             id: id.clone(),
             deed: Arc::new(deed),
         })
-    }
-
-    pub(super) fn outcome(self, receipt: Receipt) -> Outcome {
-        Outcome {
-            submitted: Submitted {
-                receipt,
-                replayed: false,
-            },
-            entries: self.entries,
-            states: self.states,
-            lots_used: self.lots_used,
-        }
-    }
-
-    pub(super) fn entries(self) -> (Vec<Entry>, States) {
-        (self.entries, self.states)
     }
 }
 

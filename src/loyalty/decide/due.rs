@@ -32,6 +32,7 @@ impl Draft<'_> {
     fn time_out(&mut self, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
         let due: Vec<CommandId> = self
             .member(account)
+            .more()
             .holds
             .iter()
             .filter(|share| share.until.is_some_and(|until| until <= at))
@@ -51,7 +52,8 @@ impl Draft<'_> {
         at: Timestamp,
         to: Pot,
     ) -> Result<(), Refusal> {
-        let share = self.member(account).holds.iter().find(|s| s.hold == *hold);
+        let share = &self.member(account).more().holds;
+        let share = share.iter().find(|share| share.hold == *hold);
         for part in share.map_or_else(Vec::new, |share| share.parts.clone()) {
             self.post_at(
                 at,
@@ -149,7 +151,7 @@ impl Draft<'_> {
 
 /// The earliest instant at which something falls due.
 fn next_due(member: &Member) -> Option<Timestamp> {
-    let holds = member.holds.iter().filter_map(|share| share.until);
+    let holds = member.more().holds.iter().filter_map(|share| share.until);
     let expiries = member
         .open_lots()
         .filter(|lot| lot.free.0 > 0)
@@ -158,6 +160,6 @@ fn next_due(member: &Member) -> Option<Timestamp> {
         .open_lots()
         .filter(|lot| lot.pending)
         .map(|lot| lot.available_at);
-    let term = member.term.map(|term| term.until);
+    let term = member.more().term.map(|term| term.until);
     holds.chain(expiries).chain(maturities).chain(term).min()
 }

@@ -209,6 +209,7 @@ fn room(draft: &Draft<'_>, member: &Member) -> Result<Points, Refusal> {
         return Ok(Points(i64::MAX));
     };
     let granted = member
+        .more()
         .recent_grants
         .iter()
         .filter(|(then, _)| *then >= since)

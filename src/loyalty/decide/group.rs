@@ -93,7 +93,8 @@ fn commit(
 fn form(draft: &mut Draft<'_>, group: &mut Group) -> Result<(), Refusal> {
     group.formed = true;
     for (account, hold) in &group.members {
-        let held = draft.member(account).holds.iter().any(|h| h.hold == *hold);
+        let holds = &draft.member(account).more().holds;
+        let held = holds.iter().any(|share| share.hold == *hold);
         if held {
             draft.close_share(account, hold, draft.now, Pot::Redeemed)?;
             draft.activity(account)?;

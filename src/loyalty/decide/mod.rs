@@ -12,6 +12,8 @@ mod stamp;
 pub(super) mod tier;
 mod transfer;
 
+use smallvec::SmallVec;
+
 use super::command::{Action, Command};
 use super::deed::{Deed, Subject};
 use super::entry::Entry;
@@ -62,20 +64,55 @@ pub fn decide(
     command: &Command,
     numbers: &[LotNumber],
 ) -> Result<Outcome, Refusal> {
+    let (mut states, mut entries) = (states.clone(), Vec::new());
+    let (submitted, lots_used) = decide_on(&mut states, &mut entries, rules, command, numbers)?;
+    Ok(Outcome {
+        submitted,
+        entries,
+        states,
+        lots_used,
+    })
+}
+
+/// As [`decide`], in place: the states become those after the command, and its entries are appended.
+/// After a refusal all is as it was. Returns how many lot numbers were used, too.
+pub(super) fn decide_on(
+    states: &mut States,
+    entries: &mut Vec<Entry>,
+    rules: &Rules,
+    command: &Command,
+    numbers: &[LotNumber],
+) -> Result<(Submitted, usize), Refusal> {
     if let Some(deed) = states.deed(&command.id) {
-        return replay(states, deed, command);
+        return replay(deed, command).map(|submitted| (submitted, 0));
     }
     let programme = rules
         .at(command.at)
         .ok_or(Refusal::NoProgramme { at: command.at })?;
-    let mut draft = Draft::new(states, rules, programme, command, numbers);
     let accounts = touched(states, &command.action);
     for account in &accounts {
         not_before(states, account, command.at)?;
+    }
+    let mut draft = Draft::new(states, entries, rules, programme, command, numbers);
+    match carry_out(&mut draft, command, &accounts) {
+        Ok(submitted) => Ok((submitted, draft.lots_used())),
+        Err(refusal) => {
+            draft.undo();
+            Err(refusal)
+        }
+    }
+}
+
+fn carry_out(
+    draft: &mut Draft<'_>,
+    command: &Command,
+    accounts: &[AccountId],
+) -> Result<Submitted, Refusal> {
+    for account in accounts {
         draft.fall_due(account)?;
     }
-    let (receipt, subject) = act(&mut draft, &command.action)?;
-    for account in &accounts {
+    let (receipt, subject) = act(draft, &command.action)?;
+    for account in accounts {
         draft.fall_due(account)?;
     }
     let deed = Deed {
@@ -85,7 +122,10 @@ pub fn decide(
         subject,
     };
     draft.done(deed)?;
-    Ok(draft.outcome(receipt))
+    Ok(Submitted {
+        receipt,
+        replayed: false,
+    })
 }
 
 /// What falls due for an account up to an instant, as entries, and the states after them.
@@ -99,11 +139,23 @@ pub fn fall_due(
     account: &AccountId,
     now: Timestamp,
 ) -> Result<(Vec<Entry>, States), Refusal> {
+    let (mut states, mut entries) = (states.clone(), Vec::new());
+    fall_due_on(&mut states, &mut entries, rules, account, now)?;
+    Ok((entries, states))
+}
+
+/// As [`fall_due`], in place. After a refusal all is as it was.
+pub(super) fn fall_due_on(
+    states: &mut States,
+    entries: &mut Vec<Entry>,
+    rules: &Rules,
+    account: &AccountId,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let programme = rules.at(now).ok_or(Refusal::NoProgramme { at: now })?;
     not_before(states, account, now)?;
-    let mut draft = Draft::tick(states, rules, programme, now);
-    draft.fall_due(account)?;
-    Ok(draft.entries())
+    let mut draft = Draft::tick(states, entries, rules, programme, now);
+    draft.fall_due(account).inspect_err(|_| draft.undo())
 }
 
 /// The records that [`decide`] reads for a command, as far as the records at hand tell.
@@ -111,14 +163,21 @@ pub fn fall_due(
 /// A command that refers to an earlier one touches accounts which only that one's record names:
 /// load, ask again, and load what is missing.
 pub fn needs(command: &Command, at_hand: &States) -> Vec<Key> {
-    let mut keys = vec![Key::Deed(command.id.clone()), Key::Books];
-    keys.extend(command.action.reference().cloned().map(Key::Deed));
-    keys.extend(
-        touched(at_hand, &command.action)
-            .into_iter()
-            .map(Key::Member),
-    );
+    let mut keys = Vec::new();
+    each_need(command, at_hand, |key| keys.push(key));
     keys
+}
+
+/// Shows what [`needs`] returns.
+pub(super) fn each_need(command: &Command, at_hand: &States, mut visit: impl FnMut(Key)) {
+    visit(Key::Deed(command.id.clone()));
+    visit(Key::Books);
+    if let Some(reference) = command.action.reference() {
+        visit(Key::Deed(reference.clone()));
+    }
+    for account in touched(at_hand, &command.action) {
+        visit(Key::Member(account));
+    }
 }
 
 /// The most lots that a command can create: one, or one for each lot that it draws on.
@@ -138,20 +197,15 @@ pub fn lots_at_most(command: &Command, states: &States) -> usize {
     }
 }
 
-fn replay(states: &States, deed: &Deed, command: &Command) -> Result<Outcome, Refusal> {
+fn replay(deed: &Deed, command: &Command) -> Result<Submitted, Refusal> {
     if deed.digest != command.action.digest() {
         return Err(Refusal::IdempotencyConflict {
             id: command.id.clone(),
         });
     }
-    Ok(Outcome {
-        submitted: Submitted {
-            receipt: deed.receipt.clone(),
-            replayed: true,
-        },
-        entries: Vec::new(),
-        states: states.clone(),
-        lots_used: 0,
+    Ok(Submitted {
+        receipt: deed.receipt.clone(),
+        replayed: true,
     })
 }
 
@@ -168,14 +222,16 @@ fn not_before(states: &States, account: &AccountId, at: Timestamp) -> Result<(),
 }
 
 /// All accounts that a command touches, each once.
-fn touched(states: &States, action: &Action) -> Vec<AccountId> {
-    let referred = action.reference().and_then(|id| states.deed(id));
-    let mut accounts: Vec<AccountId> = Vec::new();
-    let named = action.accounts().into_iter();
-    for account in named.chain(referred.into_iter().flat_map(Deed::accounts)) {
+fn touched(states: &States, action: &Action) -> SmallVec<[AccountId; 2]> {
+    let mut accounts: SmallVec<[AccountId; 2]> = SmallVec::new();
+    let mut add = |account: &AccountId| {
         if !accounts.contains(account) {
             accounts.push(account.clone());
         }
+    };
+    action.accounts().for_each(&mut add);
+    if let Some(deed) = action.reference().and_then(|id| states.deed(id)) {
+        deed.each_account(add);
     }
     accounts
 }

@@ -137,7 +137,7 @@ fn check_velocity(draft: &Draft<'_>, accounts: &[AccountId]) -> Result<(), Refus
     };
     let since = draft.now.saturating_add_s(1 - velocity.seconds);
     for account in accounts {
-        let recent = &draft.member(account).recent_redemptions;
+        let recent = &draft.member(account).more().recent_redemptions;
         let redemptions = recent.iter().filter(|then| **then >= since).count();
         if redemptions >= velocity.max_redemptions as usize {
             return Err(Refusal::VelocityLimit {

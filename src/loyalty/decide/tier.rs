@@ -17,6 +17,7 @@ pub(crate) fn held(member: &Member, tiers: &Tiers, now: Timestamp) -> u32 {
     match tiers.kind {
         TierKind::Lifetime => tiers.level(total(member, |_| true)),
         TierKind::Anniversary => member
+            .more()
             .term
             .filter(|term| now < term.until)
             .map_or(0, |term| term.tier),
@@ -47,7 +48,7 @@ pub(super) fn qualify(
         TierKind::CalendarYear => (calendar::start_of_year(order_at, 0), Timestamp::MIN),
         TierKind::Anniversary => {
             let year_ago = year_ago.unwrap_or(Timestamp::MIN);
-            let term = draft.member(account).term;
+            let term = draft.member(account).more().term;
             let since = term.map_or(year_ago, |term| term.since.min(year_ago));
             (Some(order_at), since)
         }
@@ -85,7 +86,7 @@ pub(super) fn end_term(
     at: Timestamp,
 ) -> Result<(), Refusal> {
     let member = draft.member(account);
-    let Some(term) = member.term.filter(|term| term.until <= at) else {
+    let Some(term) = member.more().term.filter(|term| term.until <= at) else {
         return Ok(());
     };
     let earned = total(member, |then| term.since < then && then < term.until);
@@ -116,6 +117,7 @@ pub(super) fn end_term(
 fn held_in_year(member: &Member, tiers: &Tiers, now: i32) -> u32 {
     let level = |y| tiers.level(total(member, |then| year(then) == y));
     let first = member
+        .more()
         .qualified
         .first()
         .map_or(now, |(then, _)| year(*then));
@@ -139,6 +141,7 @@ fn held_in_year(member: &Member, tiers: &Tiers, now: i32) -> u32 {
 
 fn total(member: &Member, counts: impl Fn(Timestamp) -> bool) -> i64 {
     member
+        .more()
         .qualified
         .iter()
         .filter(|(then, _)| counts(*then))

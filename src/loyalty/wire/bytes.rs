@@ -285,6 +285,16 @@ impl<A: Wire, B: Wire> Wire for (A, B) {
     }
 }
 
+impl<T: Wire> Wire for Box<T> {
+    fn write(&self, to: &mut Writer<'_>) {
+        T::write(self, to);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, WireError> {
+        T::read(from).map(Box::new)
+    }
+}
+
 impl<T: Wire> Wire for Arc<T> {
     fn write(&self, to: &mut Writer<'_>) {
         T::write(self, to);

@@ -29,7 +29,7 @@ impl Wire for Lots {
         to.unsigned(self.iter().count() as u64);
         let mut before = None;
         for lot in self.iter() {
-            write_lot(lot, before, to);
+            write_lot(&lot, before, to);
             before = Some(lot.number);
         }
     }

@@ -1,6 +1,6 @@
 //! Members, as bytes.
 
-use super::super::member::Member;
+use super::super::member::{Member, More};
 use super::super::points::Points;
 use super::WireError;
 use super::bytes::{Reader, Wire, Writer};
@@ -10,16 +10,17 @@ impl Wire for Member {
         to.counted_from(self.as_of, |to| {
             self.joined.write(to);
             self.lots.write(to);
-            to.unsigned(self.debt.0.cast_unsigned());
-            to.unsigned(self.written_off.0.cast_unsigned());
-            self.holds.write(to);
-            self.recent_grants.write(to);
-            self.recent_redemptions.write(to);
-            self.qualified.write(to);
-            self.term.write(to);
-            self.allocated.write(to);
-            self.issued.write(to);
-            self.card.write(to);
+            let more = self.more();
+            to.unsigned(more.debt.0.cast_unsigned());
+            to.unsigned(more.written_off.0.cast_unsigned());
+            more.holds.write(to);
+            more.recent_grants.write(to);
+            more.recent_redemptions.write(to);
+            more.qualified.write(to);
+            more.term.write(to);
+            more.allocated.write(to);
+            more.issued.write(to);
+            more.card.write(to);
         });
     }
 
@@ -30,6 +31,9 @@ impl Wire for Member {
                 as_of,
                 joined: Wire::read(from)?,
                 lots: Wire::read(from)?,
+                ..Self::unknown()
+            };
+            *member.more_mut() = More {
                 debt: from.not_negative(DEBT).map(Points)?,
                 written_off: from.not_negative(DEBT).map(Points)?,
                 holds: Wire::read(from)?,
@@ -40,9 +44,10 @@ impl Wire for Member {
                 allocated: Wire::read(from)?,
                 issued: Wire::read(from)?,
                 card: Wire::read(from)?,
-                ..Self::unknown()
             };
-            if !member.qualified.is_sorted_by(|(a, _), (b, _)| a < b) {
+            member.tidy();
+            let qualified = &member.more().qualified;
+            if !qualified.is_sorted_by(|(a, _), (b, _)| a < b) {
                 return Err(from.wrong("what counts towards tiers is out of order"));
             }
             for lot in member.lots.iter() {
