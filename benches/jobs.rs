@@ -12,6 +12,9 @@ mod lifetime;
 mod loyalty;
 #[path = "jobs/loyalty_journal.rs"]
 mod loyalty_journal;
+#[cfg(feature = "postgres")]
+#[path = "jobs/loyalty_postgres.rs"]
+mod loyalty_postgres;
 #[path = "jobs/loyalty_soak.rs"]
 mod loyalty_soak;
 #[path = "jobs/measure.rs"]
@@ -54,6 +57,10 @@ const JOBS: &[(&str, Job)] = &[
     ("loyalty.journal.b8189", loyalty_journal::b8189),
     ("loyalty.journal.t64", loyalty_journal::t64),
     ("loyalty.soak", loyalty_soak::soak),
+    #[cfg(feature = "postgres")]
+    ("loyalty.postgres.b1000", loyalty_postgres::b1000),
+    #[cfg(feature = "postgres")]
+    ("loyalty.postgres.c16", loyalty_postgres::c16),
 ];
 
 fn main() -> ExitCode {

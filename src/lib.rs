@@ -76,6 +76,7 @@
 //! | `csv` | facts and alias tables from CSV streams (`event::csv`); the points ledger's exports as CSV | no |
 //! | `json` | the points ledger's exports as JSON lines | no |
 //! | `parallel` | threads (rayon) for fits and batch answers; the results stay the same | no |
+//! | `postgres` | a points ledger in PostgreSQL (`loyalty::postgres`) | no |
 //! | `report` | the page (`report`) | no |
 #![deny(missing_docs)]
 

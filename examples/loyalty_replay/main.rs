@@ -29,7 +29,7 @@ loyalty_replay: runs scenarios of the points ledger, up to the first one that en
     loyalty_replay [FILE.json] [--store STORE] [--json]
 
     FILE.json       scenarios; without it, those that come with the crate
-    --store STORE   memory, or journal:DIR                                  [memory]
+    --store STORE   memory, journal:DIR, or postgres:URL (with the feature `postgres`)   [memory]
     --json          print the file with the results and states that came out
 
 Ends with 0 when all is as the file says, 1 at the first difference, 2 when it cannot run.";

@@ -106,6 +106,8 @@ mod memory;
 mod names;
 mod people;
 mod points;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod privacy;
 mod programme;
 mod rational;
@@ -134,6 +136,8 @@ pub use member::{Card, Member, Term};
 pub use memory::MemoryStore;
 pub use names::{AccountId, CommandId};
 pub use points::Points;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresError, PostgresOptions, PostgresStore};
 pub use privacy::Directory;
 pub use programme::{
     Cap, Clawback, Consume, Earning, Expiry, ExpiryFrom, Extension, GroupRules, LiabilityRules,

@@ -177,6 +177,10 @@ pub enum StoreError {
         /// The last one.
         last: u64,
     },
+    /// A database failed.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Postgres(#[from] super::postgres::PostgresError),
     /// The directory has no more account numbers.
     #[error("all account numbers up to {last} are used")]
     AccountsExhausted {

@@ -1,5 +1,9 @@
 //! All stores of the crate, for the tests that each of them must pass.
 
+#[cfg(feature = "postgres")]
+#[path = "schema.rs"]
+mod schema;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,7 +25,12 @@ pub trait Place {
 type Kind = (&'static str, fn() -> Result<Box<dyn Place>, String>);
 
 /// Every kind of store.
-const KINDS: &[Kind] = &[("memory", memory), ("journal", journal)];
+const KINDS: &[Kind] = &[
+    ("memory", memory),
+    ("journal", journal),
+    #[cfg(feature = "postgres")]
+    ("postgres", postgres),
+];
 
 /// Runs a test on each kind of store, by its name and with what makes new places of it; says which kinds
 /// are left out, and why.
@@ -70,4 +79,20 @@ fn journal() -> Result<Box<dyn Place>, String> {
     let number = MADE.fetch_add(1, Ordering::Relaxed);
     let name = format!("tenure-journal-{}-{number}", std::process::id());
     Ok(Box::new(Journal(std::env::temp_dir().join(name))))
+}
+
+/// A schema of its own, in the database that `TENURE_POSTGRES_URL` names.
+#[cfg(feature = "postgres")]
+struct Postgres(schema::Schema);
+
+#[cfg(feature = "postgres")]
+impl Place for Postgres {
+    fn open(&mut self) -> Box<dyn Kept> {
+        Box::new(self.0.open())
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn postgres() -> Result<Box<dyn Place>, String> {
+    Ok(Box::new(Postgres(schema::Schema::new()?)))
 }

@@ -1,0 +1,177 @@
+//! Many writers, in one process and in two.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use tenure::loyalty::{
+    Action, Command, CommandId, Earn, Ledger, LedgerError, Points, PostgresStore, Purse, Rational,
+    Receipt, Redeem,
+};
+
+use super::shared::{check, client, gift, instant, ledger, rules, schema};
+
+/// A stream of random numbers, the same in every run (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end
+    }
+}
+
+fn command(id: String, random: &mut Random, members: u64) -> Command {
+    let mut who = || format!("member {}", random.below(members));
+    let (one, other) = (who(), who());
+    let points = Points(1 + random.below(40) as i64);
+    let action = match random.below(20) {
+        0..=8 => Action::Earn(Earn::points(one.as_str(), points)),
+        9..=13 => Action::Redeem(Redeem::points(one.as_str(), points)),
+        14..=15 => Action::Redeem(Redeem {
+            purse: Purse::Pool(vec![one.as_str().into(), other.as_str().into()]),
+            points: Some(points),
+        }),
+        16..=18 => Action::Transfer {
+            from: one.as_str().into(),
+            to: other.as_str().into(),
+            points: Some(points),
+        },
+        _ => Action::SetUrr {
+            urr: Rational::new(points.0, 100).unwrap(),
+        },
+    };
+    Command::new(id, instant(), action)
+}
+
+/// 16 threads upon some stores on one schema: what they come to is one serial order.
+fn sixteen_writers(stores: usize, members: u64, each: u64) {
+    let Some(schema) = schema() else { return };
+    let ledgers: Vec<Ledger<PostgresStore>> = (0..stores).map(|_| ledger(&schema)).collect();
+    let acknowledged: Mutex<BTreeMap<CommandId, Receipt>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for thread in 0..16 {
+            let (ledger, acknowledged) = (&ledgers[thread % stores], &acknowledged);
+            scope.spawn(move || {
+                let mut random = Random(thread as u64);
+                for n in 0..each {
+                    let batch: Vec<Command> = (0..1 + n % 3)
+                        .map(|k| command(format!("{thread}-{n}-{k}"), &mut random, members))
+                        .collect();
+                    let results = ledger.submit_batch(&batch).unwrap();
+                    let mut acknowledged = acknowledged.lock().unwrap();
+                    for (command, result) in batch.into_iter().zip(results) {
+                        if let Ok(submitted) = result {
+                            assert!(!submitted.replayed);
+                            acknowledged.insert(command.id, submitted.receipt);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let acknowledged = acknowledged.into_inner().unwrap();
+    assert!(acknowledged.len() > each as usize);
+    let store = ledgers[0].store();
+    check(store, &acknowledged);
+
+    // What people read says the same.
+    let mut client = client(&schema);
+    let name = &schema.name;
+    let sums = format!(
+        "select (select sum(available)::bigint from {name}.account), \
+         (select sum(case when to_pot in ('available', 'debt') then points else 0 end \
+                   - case when from_pot in ('available', 'debt') then points else 0 end)::bigint from {name}.posting)"
+    );
+    let row = client.query_one(&sums, &[]).unwrap();
+    assert_eq!(row.get::<_, i64>(0), row.get::<_, i64>(1));
+    assert!(row.get::<_, i64>(0) > 0);
+}
+
+#[test]
+fn sixteen_writers_on_ten_hot_members_equal_some_serial_order() {
+    sixteen_writers(1, 10, 40);
+}
+
+#[test]
+fn sixteen_writers_on_many_members_equal_some_serial_order() {
+    sixteen_writers(1, 100_000, 60);
+}
+
+#[test]
+fn two_stores_on_one_schema_equal_some_serial_order() {
+    sixteen_writers(2, 10, 25);
+    sixteen_writers(2, 1_000, 40);
+}
+
+#[test]
+fn one_command_in_many_hands_is_carried_out_once() {
+    let Some(schema) = schema() else { return };
+    let ledgers = [ledger(&schema), ledger(&schema)];
+    let first: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|thread| {
+                let ledger = &ledgers[thread % 2];
+                scope.spawn(move || {
+                    let submit = |n: u32| ledger.submit(gift(&format!("same-{n}"), "ann")).unwrap();
+                    (0..20).filter(|&n| !submit(n).replayed).count()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|t| t.join().unwrap()).sum()
+    });
+    assert_eq!(first, 20);
+    check(ledgers[0].store(), &BTreeMap::new());
+}
+
+/// Two batches, each of which reads as absent the member that the other one makes: one of them must see the other.
+#[test]
+fn what_is_read_as_absent_stays_absent() {
+    let Some(schema) = schema() else { return };
+    let ledgers = [ledger(&schema), ledger(&schema)];
+    let start = std::sync::Barrier::new(2);
+    for round in 0..40 {
+        let names = [format!("left {round}"), format!("right {round}")];
+        let refused: usize = std::thread::scope(|scope| {
+            let threads = [0, 1].map(|side| {
+                let (ledger, names, start) = (&ledgers[side], &names, &start);
+                scope.spawn(move || {
+                    let spend = Redeem::points(names[1 - side].as_str(), Points(1));
+                    let spend = Command::new(format!("spend {round} {side}"), instant(), spend);
+                    let earn = gift(&format!("earn {round} {side}"), &names[side]);
+                    start.wait();
+                    let results = ledger.submit_batch(&[spend, earn]).unwrap();
+                    results.iter().filter(|result| result.is_err()).count()
+                })
+            });
+            threads.into_iter().map(|t| t.join().unwrap()).sum()
+        });
+        assert_eq!(refused, 1, "round {round}");
+    }
+    let rows = format!(
+        "select count(*) from {}.record where version = 0",
+        schema.name
+    );
+    // The books, which nobody wrote.
+    assert_eq!(
+        client(&schema)
+            .query_one(&rows, &[])
+            .unwrap()
+            .get::<_, i64>(0),
+        1
+    );
+    check(ledgers[0].store(), &BTreeMap::new());
+}
+
+#[test]
+fn a_visitor_can_use_the_store() {
+    let Some(schema) = schema() else { return };
+    let ledger = Ledger::new(schema.open(), rules());
+    ledger.submit(gift("one", "ann")).unwrap();
+    assert_eq!(ledger.tick("2025-06-01".parse().unwrap()).unwrap(), 0);
+    assert!(ledger.tick("2026-06-01".parse().unwrap()).unwrap() > 0);
+    let late = ledger.submit(gift("two", "ann"));
+    assert!(matches!(late, Err(LedgerError::Refused(_))));
+}
