@@ -175,6 +175,30 @@ fn torn_and_reordered_sectors_lose_nothing_that_was_acknowledged() {
     assert!(torn > 20, "{torn} crashes left something torn");
 }
 
+/// The seal of a frame covers all of it but the hash that chains it to the one before.
+#[test]
+fn a_frame_whose_chain_was_not_written_is_cut_off() {
+    let expected = Expected::of(&commands(10, 12, 3));
+    let live = FaultFiles::new();
+    let ledger = ledger(&live);
+    let mut before = live.image();
+    for (done, command) in expected.done.iter().enumerate() {
+        ledger.submit(command.clone()).unwrap();
+        let name = "0000000000000000.journal";
+        let whole = live.get(name).unwrap();
+        let frame = before.get(name).unwrap().len();
+        for torn in 32..64 {
+            let crashed = before.image();
+            let mut bytes = whole.to_vec();
+            bytes[frame + torn..frame + 64].fill(0);
+            crashed.put(name, Arc::new(bytes));
+            assert!(open(&crashed).unwrap().opening().cut.is_some());
+            recovers(&crashed, &expected, done, done);
+        }
+        before = live.image();
+    }
+}
+
 #[test]
 fn after_a_failed_sync_nothing_is_acknowledged() {
     let commands = commands(5, 60, 5);

@@ -167,7 +167,8 @@ impl Blocks {
     pub(crate) fn damage(&self, fault: Fault) -> Corruption {
         Corruption {
             file: self.name.clone(),
-            offset: self.at,
+            // The checksum of the first block is that of the head, too.
+            offset: if self.at == HEAD { 0 } else { self.at },
             entry: 0,
             fault,
         }

@@ -235,15 +235,13 @@ impl<'s> Walk<'s> {
                 }
                 Judged::Nothing if last => return Ok(Step::End(self.end(None))),
                 Judged::Nothing => self.leave(segment, offset)?,
-                Judged::Bad(Fault::Torn) if last => {
-                    if self.is_synced_past(segment, offset)? {
-                        let fault = Fault::Checksum;
-                        return Err(segment.damage(offset, self.place.entry, fault).into());
-                    }
-                    let torn = segment.damage(offset, self.place.entry, Fault::Torn);
-                    return Ok(Step::End(self.end(Some(torn))));
-                }
                 Judged::Bad(fault) => {
+                    // The seal does not cover the chain: a torn write can leave a frame that has all but that.
+                    let unfinished = last && matches!(fault, Fault::Torn | Fault::Chain);
+                    if unfinished && !self.is_synced_past(segment, offset)? {
+                        let torn = segment.damage(offset, self.place.entry, Fault::Torn);
+                        return Ok(Step::End(self.end(Some(torn))));
+                    }
                     let fault = match fault {
                         Fault::Torn => Fault::Checksum,
                         other => other,
