@@ -113,23 +113,38 @@ begin
     end if;
   end if;
 
-  update @.record r
-     set version = k.version + 1, body = k.body, head = sha256(r.head || v_digest), available = k.available, debt = k.debt
-    from (select n.version, n.body, n.available, n.debt, f.place
-            from unnest(p_keys, p_versions, p_bodies, p_available, p_debts) n (key, version, body, available, debt)
-            cross join lateral (select r.ctid as place from @.record r where r.key = n.key and r.version = n.version offset 0) f) k
-   where r.ctid = k.place;
+  -- One record is the common case, and its plan is cheaper than that for many.
+  if cardinality(p_keys) = 1 then
+    update @.record r
+       set version = r.version + 1, body = p_bodies[1], head = sha256(r.head || v_digest),
+           available = p_available[1], debt = p_debts[1]
+     where r.key = p_keys[1] and r.version = p_versions[1];
+  else
+    update @.record r
+       set version = k.version + 1, body = k.body, head = sha256(r.head || v_digest), available = k.available, debt = k.debt
+      from (select n.version, n.body, n.available, n.debt, f.place
+              from unnest(p_keys, p_versions, p_bodies, p_available, p_debts) n (key, version, body, available, debt)
+              cross join lateral (select r.ctid as place from @.record r where r.key = n.key and r.version = n.version offset 0) f) k
+     where r.ctid = k.place;
+  end if;
   get diagnostics v_count = row_count;
   if v_count <> cardinality(p_keys) then
     raise exception using errcode = 'TN001', message = 'a record has moved';
   end if;
 
   -- Names that were read and must stay absent get a row until the end, which keeps others from making one.
-  insert into @.record (key, version, body, head, long_key, account, available, debt)
-    select n.key, case when n.body is null then 0 else 1 end, n.body, sha256(v_digest), n.long_key, n.account, n.available, n.debt
-      from unnest(p_new_keys, p_long_keys, p_accounts, p_new_bodies, p_new_available, p_new_debts)
-        n (key, long_key, account, body, available, debt)
-    on conflict (key) do nothing;
+  if cardinality(p_new_keys) = 1 then
+    insert into @.record (key, version, body, head, long_key, account, available, debt)
+      values (p_new_keys[1], case when p_new_bodies[1] is null then 0 else 1 end, p_new_bodies[1], sha256(v_digest),
+              p_long_keys[1], p_accounts[1], p_new_available[1], p_new_debts[1])
+      on conflict (key) do nothing;
+  else
+    insert into @.record (key, version, body, head, long_key, account, available, debt)
+      select n.key, case when n.body is null then 0 else 1 end, n.body, sha256(v_digest), n.long_key, n.account, n.available, n.debt
+        from unnest(p_new_keys, p_long_keys, p_accounts, p_new_bodies, p_new_available, p_new_debts)
+          n (key, long_key, account, body, available, debt)
+      on conflict (key) do nothing;
+  end if;
   get diagnostics v_count = row_count;
   if v_count <> cardinality(p_new_keys) then
     raise exception using errcode = 'TN001', message = 'a record is there already';
