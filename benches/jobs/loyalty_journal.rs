@@ -173,10 +173,8 @@ impl Way {
                     .map(|share| scope.spawn(move || append_each(share)))
                     .collect();
                 let panicked = || std::io::Error::other("a thread panicked");
-                let results = threads.into_iter().map(|thread| thread.join());
-                results
-                    .map(|result| result.unwrap_or_else(|_| Err(panicked())))
-                    .collect()
+                let mut results = threads.into_iter().map(|thread| thread.join());
+                results.try_for_each(|result| result.unwrap_or_else(|_| Err(panicked())))
             }),
         }
     }

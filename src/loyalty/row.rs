@@ -153,8 +153,8 @@ mod tests {
                 expires_at: expires.map(instant),
                 pending,
             };
-            let row = Row::from(lot.clone());
-            prop_assert_eq!(row.lot(), lot.clone());
+            let row = Row::from(lot);
+            prop_assert_eq!(row.lot(), lot);
             prop_assert_eq!(row.number(), lot.number);
             prop_assert_eq!(row.is_open(), free.0 > 0 || held.0 > 0 || pending);
         }

@@ -167,11 +167,10 @@ mod tests {
         for (name, posting) in names.iter().zip(json.as_array().unwrap()) {
             assert_eq!(posting[2].as_str().unwrap(), legible(name));
             assert_eq!(posting[3], "c\"1\"\n");
+            let moved = serde_json::json!(["available", "written_off", i64::MIN]);
             assert_eq!(
-                posting[5..=7],
-                serde_json::json!(["available", "written_off", i64::MIN])
-                    .as_array()
-                    .unwrap()[..]
+                posting.as_array().unwrap()[5..=7],
+                moved.as_array().unwrap()[..]
             );
         }
         assert_eq!(postings(&[joined()]), "[]");
