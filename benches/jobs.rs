@@ -49,6 +49,7 @@ const JOBS: &[(&str, Job)] = &[
     ("lifetime.pareto_nbd.predict", lifetime::pareto_nbd_predict),
     ("lifetime.bg_nbd.value", lifetime::bg_nbd_value),
     ("lifetime.bg_nbd.growth", lifetime::bg_nbd_growth),
+    ("lifetime.bg_nbd.posterior", lifetime::bg_nbd_posterior),
     ("segment.rfm", events::rfm),
     ("retention.weekly", events::weekly_retention),
     ("loyalty.memory", loyalty::memory),

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tenure::Error;
 use tenure::event::Timestamp;
+use tenure::lifetime::interval::PosteriorOptions;
 use tenure::lifetime::{
     BgNbd, CustomerValue, Discount, FitOptions, FitReport, GammaGamma, Horizon, ParetoNbd,
     PurchaseModel,
@@ -111,6 +112,55 @@ pub fn bg_nbd_value(setting: &Setting) -> Result<Measured, String> {
         value,
         |value| json!({"value": value.iter().sum::<f64>()}),
     )
+}
+
+/// 4,000 draws of the posterior for CDNOW's customers, with intervals of P(alive) and of the expected purchases
+/// of each and of all.
+pub fn bg_nbd_posterior(setting: &Setting) -> Result<Measured, String> {
+    let histories = cdnow()?;
+    let fitted = BgNbd::fit(&histories, &FitOptions::default()).map_err(|e| e.to_string())?;
+    let draw = |()| -> Result<_, Error> {
+        let posterior =
+            fitted.posterior_with(&histories.distinct(), &PosteriorOptions::new(4_000, 1))?;
+        let alive = posterior.probability_alive(&histories, 0.9)?;
+        let purchases = posterior.expected_purchases(&histories, AHEAD, 0.9)?;
+        Ok((*posterior.diagnosis(), alive.total, purchases.total))
+    };
+    best_of(
+        setting.repeat,
+        histories.len(),
+        || (),
+        draw,
+        |(diagnosis, alive, purchases)| {
+            json!({
+                "diagnosis": format!("{diagnosis:?}"), "reliable": diagnosis.is_reliable(),
+                "alive": [alive.lower, alive.mean, alive.upper],
+                "purchases": [purchases.lower, purchases.mean, purchases.upper],
+            })
+        },
+    )
+}
+
+/// The 2,357 customers of CDNOW's sample, which come with the crate.
+fn cdnow() -> Result<Histories, String> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/data/lifetime/cdnow_sample_summary_with_spend.csv"
+    );
+    let mut reader = csv::Reader::from_path(path).map_err(|e| format!("{path}: {e}"))?;
+    let mut columns = HistoryColumns::default();
+    for row in reader.records() {
+        let row = row.map_err(|e| format!("{path}: {e}"))?;
+        let number = |i: usize| {
+            let text = row.get(i).ok_or(format!("{path}: a row is short"))?;
+            text.parse::<f64>()
+                .map_err(|e| format!("{path}: {text}: {e}"))
+        };
+        columns.frequency.push(number(1)? as u32);
+        columns.recency.push(number(2)?);
+        columns.age.push(number(3)?);
+    }
+    Histories::from_columns(TimeUnit::Week, columns).map_err(|e| e.to_string())
 }
 
 /// Collapsing and fitting 10,000 to 10,000,000 customers, to see with what each grows; the job's time is the
