@@ -8,25 +8,24 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
 
-use super::blocks::Fields;
 use super::cache::Cache;
-use super::error::{Corruption, Fault, JournalError};
+use super::error::{Corruption, JournalError};
 use super::files::{Files, Folder};
-use super::frame::{HEADER, Header, PAYLOAD_MAX, Place};
-use super::index::Index;
+use super::frame::PAYLOAD_MAX;
 use super::mark;
 use super::open;
-use super::payload::{Entries, Payload, deed_of, entry_size, hash_of, read_entry};
+use super::payload::{Payload, hash_of};
 use super::people::People;
-use super::run::Slot;
-use super::segment::{Segment, Step, Walk, Writer};
+use super::read::{read_deed, scan};
+use super::segment::Writer;
+use super::shelf::Shelf;
 use super::upkeep::Upkeep;
 use crate::loyalty::deed::Deed;
 use crate::loyalty::entry::{Change, Entry};
 use crate::loyalty::member::Member;
 use crate::loyalty::names::{AccountId, CommandId};
 use crate::loyalty::privacy::Directory;
-use crate::loyalty::states::{Books, Key, Record};
+use crate::loyalty::states::{Key, Record};
 use crate::loyalty::store::{Batch, CommitError, Store, StoreError, Versioned};
 
 /// Bytes that may wait to be written before a commit waits, too.
@@ -93,31 +92,6 @@ pub struct JournalStore {
     pub(crate) upkeep: Mutex<Upkeep>,
     opening: Opening,
     _lock: Option<Box<dyn Send + Sync>>,
-}
-
-/// All that changes when a batch is committed.
-#[derive(Debug)]
-pub(crate) struct Shelf {
-    pub(crate) members: HashMap<AccountId, (u64, Arc<Member>), RandomState>,
-    pub(crate) books: (u64, Books),
-    /// The highest lot number that was given.
-    lots: u64,
-    /// The highest lot number that is in an entry.
-    pub(crate) lots_used: u64,
-    pub(crate) index: Index,
-    cache: Cache,
-    pub(crate) segments: Arc<Vec<Segment>>,
-    /// After the last frame that was committed.
-    pub(crate) end: Place,
-    /// Frames that nobody is writing yet, and where they begin.
-    queue: Vec<u8>,
-    queue_from: Place,
-    /// An emptied buffer.
-    spare: Vec<u8>,
-    /// Up to here the journal is there for good.
-    pub(crate) durable: u64,
-    writing: bool,
-    failed: Option<Arc<JournalError>>,
 }
 
 impl JournalStore {
@@ -347,74 +321,12 @@ impl JournalStore {
         drop(self.wait(shelf, end).map_err(StoreError::from)?);
         Ok(first)
     }
-}
 
-impl JournalStore {
     /// Keeps a buffer for the next payload; one that a large batch made large is given back.
     fn recycle(&self, mut bytes: Vec<u8>) {
         if bytes.capacity() <= 1 << 24 {
             bytes.clear();
             *lock(&self.scratch) = bytes;
-        }
-    }
-}
-
-impl Shelf {
-    fn usable(&self) -> Result<(), JournalError> {
-        match &self.failed {
-            Some(source) => Err(JournalError::Poisoned {
-                source: Arc::clone(source),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    fn version(&self, key: &Key) -> Result<u64, JournalError> {
-        Ok(match key {
-            Key::Member(account) => self.members.get(account).map_or(0, |(version, _)| *version),
-            Key::Books => self.books.0,
-            Key::Deed(id) => match self.cache.get(id) {
-                Some((version, _)) => *version,
-                None => {
-                    let slot = self.index.find(&hash_of(id))?;
-                    slot.map_or(0, |slot| u64::from(slot.frames))
-                }
-            },
-        })
-    }
-
-    fn queue_frame(&mut self, payload: &Payload, count: u32) {
-        let at = self.end;
-        // Both are bounded by the queue's and a payload's limit.
-        let back = (at.position - self.queue_from.position) as u32;
-        let length = payload.bytes.len() as u32;
-        let header = Header::new(&at, back, length, count, &payload.digest);
-        self.queue.extend_from_slice(&header.write());
-        self.queue.extend_from_slice(&payload.bytes);
-        let begins = at.position + HEADER as u64;
-        self.index.add(begins, &payload.touches);
-        self.end = at.after(&header);
-    }
-
-    /// Puts a record under its name. Deeds that are not in the cache had those versions before.
-    fn put(&mut self, key: Key, record: Record, uncached: &HashMap<CommandId, u64, RandomState>) {
-        match (key, record) {
-            (Key::Member(account), Record::Member(member)) => {
-                let place = self.members.entry(account);
-                let (version, state) = place.or_insert_with(|| (0, Arc::clone(&member)));
-                *version += 1;
-                *state = member;
-            }
-            (Key::Books, Record::Books(books)) => self.books = (self.books.0 + 1, books),
-            (Key::Deed(id), Record::Deed(deed)) => {
-                let before = uncached.get(&id).copied();
-                let before = before.or_else(|| Some(self.cache.get(&id)?.0));
-                // What is not known here is read from the journal when it is asked for.
-                if let Some(before) = before {
-                    self.cache.insert(id, before + 1, deed);
-                }
-            }
-            _ => {}
         }
     }
 }
@@ -597,107 +509,6 @@ impl fmt::Debug for JournalStore {
             .field("opening", &self.opening)
             .finish_non_exhaustive()
     }
-}
-
-/// Shows the entries from a number on, up to a position, each with its position.
-pub(crate) fn scan(
-    segments: &[Segment],
-    durable: u64,
-    from: u64,
-    visit: &mut dyn FnMut(u64, u64, &Entry) -> ControlFlow<()>,
-) -> Result<(), JournalError> {
-    let mut start = Place::START;
-    for segment in segments.iter().rev() {
-        start = segment.place()?;
-        if start.entry <= from {
-            break;
-        }
-    }
-    let mut walk = Walk::new(segments, start)?;
-    // A look beyond what is durable would judge what is being written.
-    while walk.place().position < durable {
-        let Step::Frame(frame) = walk.step()? else {
-            break;
-        };
-        let begins = frame.place.position + HEADER as u64;
-        let last = frame.header.first + u64::from(frame.header.count);
-        if last <= from {
-            continue;
-        }
-        for (number, entry) in (frame.header.first..).zip(Entries::new(frame.payload)) {
-            let (offset, entry) = match entry {
-                Ok(entry) => entry,
-                Err(reason) => {
-                    let fault = Fault::Content { reason };
-                    return Err(damage_at(segments, begins, number, fault).into());
-                }
-            };
-            let position = begins + u64::from(offset);
-            if number >= from && visit(number, position, &entry).is_break() {
-                return Ok(());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A damage at a position of the journal.
-pub(crate) fn damage_at(
-    segments: &[Segment],
-    position: u64,
-    entry: u64,
-    fault: Fault,
-) -> Corruption {
-    let after = segments.partition_point(|segment| segment.base <= position);
-    let segment = after.checked_sub(1).and_then(|at| segments.get(at));
-    Corruption {
-        file: segment.map_or_else(String::new, |segment| segment.name.clone()),
-        offset: segment.map_or(0, |segment| segment.offset(position)),
-        entry,
-        fault,
-    }
-}
-
-/// The deed of a command, from the entries that a slot points to.
-pub(crate) fn read_deed(
-    segments: &[Segment],
-    id: &CommandId,
-    slot: &Slot,
-) -> Result<Arc<Deed>, JournalError> {
-    let first = read_at(segments, slot.first)?;
-    let last = match slot.last == slot.first {
-        true => None,
-        false => Some(read_at(segments, slot.last)?),
-    };
-    deed_of(id, first, last).ok_or_else(|| {
-        let what = "an entry of another command is where the index says";
-        let fault = Fault::Disagrees { what };
-        damage_at(segments, slot.last, 0, fault).into()
-    })
-}
-
-/// The entry at a position.
-fn read_at(segments: &[Segment], position: u64) -> Result<Entry, JournalError> {
-    let damage = |fault| JournalError::from(damage_at(segments, position, 0, fault));
-    let after = segments.partition_point(|segment| segment.base <= position);
-    let segment = after.checked_sub(1).and_then(|at| segments.get(at));
-    let Some(segment) = segment else {
-        return Err(damage(Fault::Gap { position }));
-    };
-    let offset = segment.offset(position);
-    let failed = |source| JournalError::io("reading", &segment.name)(source);
-    let mut bytes = vec![0; 512];
-    let read = segment.blob.read_at(offset, &mut bytes).map_err(failed)?;
-    bytes.truncate(read);
-    if let Some(size) = entry_size(&bytes).filter(|size| *size > bytes.len())
-        && size <= PAYLOAD_MAX
-        && read == 512
-    {
-        bytes.resize(size, 0);
-        let read = segment.blob.read_at(offset, &mut bytes).map_err(failed)?;
-        bytes.truncate(read);
-    }
-    read_entry(&mut Fields(&bytes)).map_err(|reason| damage(Fault::Content { reason }))
 }
 
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
