@@ -37,7 +37,14 @@ fn on_cdnow_pareto_nbd_predicts_best_and_nobody_foresees_the_total() {
     };
     // Measured with other programs: Pareto/NBD .7545, its total 11.5% low; BG/NBD expects 1,653.4.
     let pareto = of(Family::ParetoNbd);
-    assert_eq!(table.ranked[0].family, Family::ParetoNbd);
+    // GG/NBD ends at the limit that is Pareto/NBD, and is first or second by its rounding.
+    let gompertz = of(Family::GompertzGammaNbd);
+    assert_relative_eq!(gompertz.mae, pareto.mae, epsilon = 1e-6);
+    assert!(
+        table.ranked[..2]
+            .iter()
+            .any(|c| c.family == Family::ParetoNbd)
+    );
     assert_relative_eq!(pareto.mae, 0.7545, epsilon = 5e-5);
     assert_relative_eq!(pareto.total_error(), -0.115, epsilon = 5e-4);
     assert_relative_eq!(of(Family::BgNbd).expected, 1653.4, epsilon = 0.05);

@@ -283,7 +283,8 @@ impl<M: PurchaseBase + FuturePurchases> FuturePurchases for Bound<M> {
             }
         }
         if ever == 0.0 {
-            return f64::INFINITY;
+            // So improbable that no number says how much: as if all groups bought alike.
+            return self.mean(history, |model| model.mean_time_to_purchase(history));
         }
         sum / ever
     }
