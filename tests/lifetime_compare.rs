@@ -6,8 +6,8 @@ mod cdnow;
 use approx::assert_relative_eq;
 use cdnow::{calibration, day, purchases};
 use tenure::error::{DataError, Error, FitError};
-use tenure::lifetime::compare::{compare, score};
-use tenure::lifetime::{Family, FitOptions, PurchaseModel};
+use tenure::lifetime::compare::{compare, score, score_distribution};
+use tenure::lifetime::{Family, FitOptions, FuturePurchases, Nbd, PurchaseModel};
 use tenure::summary::{Histories, History, HistoryColumns, Holdout, TimeUnit};
 
 const WEEKS: f64 = 39.0;
@@ -37,7 +37,14 @@ fn on_cdnow_pareto_nbd_predicts_best_and_nobody_foresees_the_total() {
     };
     // Measured with other programs: Pareto/NBD .7545, its total 11.5% low; BG/NBD expects 1,653.4.
     let pareto = of(Family::ParetoNbd);
-    assert_eq!(table.ranked[0].family, Family::ParetoNbd);
+    // GG/NBD ends at the limit that is Pareto/NBD, and is first or second by its rounding.
+    let gompertz = of(Family::GompertzGammaNbd);
+    assert_relative_eq!(gompertz.mae, pareto.mae, epsilon = 1e-6);
+    assert!(
+        table.ranked[..2]
+            .iter()
+            .any(|c| c.family == Family::ParetoNbd)
+    );
     assert_relative_eq!(pareto.mae, 0.7545, epsilon = 5e-5);
     assert_relative_eq!(pareto.total_error(), -0.115, epsilon = 5e-4);
     assert_relative_eq!(of(Family::BgNbd).expected, 1653.4, epsilon = 0.05);
@@ -49,6 +56,15 @@ fn on_cdnow_pareto_nbd_predicts_best_and_nobody_foresees_the_total() {
     );
     // Nobody leaves, says NBD, and is far off.
     assert_eq!(table.ranked.last().unwrap().family, Family::Nbd);
+    // So it is by the log score, which every family has.
+    let surprise = |family| of(family).log_score.unwrap();
+    for &family in Family::ALL {
+        assert!((0.1..3.0).contains(&surprise(family)), "{family}");
+        assert!(surprise(family) <= surprise(Family::Nbd), "{family}");
+    }
+    // GG/NBD finds nothing here that Pareto/NBD has not.
+    let limit = surprise(Family::GompertzGammaNbd);
+    assert_relative_eq!(limit, surprise(Family::ParetoNbd), epsilon = 1e-6);
 }
 
 #[test]
@@ -128,6 +144,50 @@ fn a_model_of_ones_own_is_scored_by_hand_made_numbers() {
         column: "holdout.purchases",
         found: 2,
         reference: "calibration",
+        expected: 3,
+    };
+    assert_eq!(error, expected);
+}
+
+#[test]
+fn the_log_score_is_that_of_the_likelihood_of_counts() {
+    // From nothing known of anybody the hold-out is that of new customers: P(0) = 2⁻¹, P(1) = 2⁻² for
+    // r = 1 and α as long as the hold-out.
+    let columns = HistoryColumns {
+        frequency: vec![0; 3],
+        recency: vec![0.0; 3],
+        age: vec![0.0; 3],
+        ..HistoryColumns::default()
+    };
+    let histories = Histories::from_columns(TimeUnit::Week, columns).unwrap();
+    let model = Nbd::new(1.0, 5.0).unwrap();
+    let holdout = |purchases| Holdout {
+        purchases,
+        spend_minor: vec![0; 3],
+    };
+    let found = score_distribution(&model, &histories, &holdout(vec![1, 0, 3]), 5.0).unwrap();
+    assert_relative_eq!(
+        found.log_score.unwrap(),
+        7.0 / 3.0 * 2f64.ln(),
+        epsilon = 1e-12
+    );
+    let plain = score(&model, &histories, &holdout(vec![1, 0, 3]), 5.0).unwrap();
+    assert_eq!(plain.log_score, None);
+    assert_eq!((plain.mae, plain.rmse), (found.mae, found.rmse));
+
+    // What cannot be is as surprising as anything: there is no infinity.
+    let nothing = score_distribution(&model, &histories, &holdout(vec![1, 0, 3]), 0.0).unwrap();
+    let most = nothing.log_score.unwrap();
+    assert!((470.0..475.0).contains(&most), "{most}");
+
+    let mut places = [0.0; 3];
+    let error = model
+        .count_probabilities_batch(&histories, 5.0, &[1, 0], &mut places)
+        .unwrap_err();
+    let expected = DataError::Length {
+        column: "counts",
+        found: 2,
+        reference: "histories",
         expected: 3,
     };
     assert_eq!(error, expected);

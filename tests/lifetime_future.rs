@@ -7,20 +7,22 @@ mod sizes;
 
 use proptest::prelude::*;
 use tenure::lifetime::{
-    BgBb, BgCnbd, BgNbd, FuturePurchases, MbgCnbd, MbgNbd, Nbd, ParetoNbd, forecast, laws,
+    BgBb, BgCnbd, BgNbd, FuturePurchases, GompertzGammaNbd, MbgCnbd, MbgNbd, Nbd, ParetoNbd,
+    forecast, laws,
 };
 use tenure::simulate::{PurchaseProcess, Retailer, RetailerConfig};
 use tenure::summary::{Histories, HistoryColumns, OccasionHistory, TimeUnit};
 
 use any_history::any_history;
 
-fn models([r, alpha, a, b]: [f64; 4], k: u32) -> [Box<dyn FuturePurchases>; 6] {
+fn models([r, alpha, a, b]: [f64; 4], k: u32) -> [Box<dyn FuturePurchases>; 7] {
     [
         Box::new(BgNbd::new(r, alpha, a, b).unwrap()),
         Box::new(MbgNbd::new(r, alpha, a, b).unwrap()),
         Box::new(BgCnbd::new(k, r, alpha, a, b).unwrap()),
         Box::new(MbgCnbd::new(k, r, alpha, a, b).unwrap()),
         Box::new(ParetoNbd::new(r, alpha, a, b).unwrap()),
+        Box::new(GompertzGammaNbd::new(r, alpha, 0.3 / alpha, a, b).unwrap()),
         Box::new(Nbd::new(r, alpha).unwrap()),
     ]
 }
@@ -267,6 +269,38 @@ fn the_mean_time_is_the_area_above_the_probability() {
         );
         let seldom = History::new(0, 0.0, 39.0).unwrap();
         assert!(model.mean_time_to_purchase(&seldom) > mean);
+    }
+}
+
+#[test]
+fn a_hazard_that_hardly_grows_is_that_of_pareto_nbd_ahead_too() {
+    use tenure::summary::History;
+    let (r, alpha, s, beta) = (0.6, 6.0, 0.6, 12.0);
+    let small = 1e-9;
+    let gompertz = GompertzGammaNbd::new(r, alpha, small, s, small * beta).unwrap();
+    let pareto = ParetoNbd::new(r, alpha, s, beta).unwrap();
+    let close =
+        |left: f64, right: f64| assert!((left - right).abs() < 1e-6 * right, "{left} {right}");
+    for (x, recency) in [(0, 0.0), (3, 20.0), (9, 38.0)] {
+        let history = History::new(x, recency, 39.0).unwrap();
+        let ever = pareto.probability_of_any_purchase(&history);
+        close(gompertz.probability_of_any_purchase(&history), ever);
+        for t in [0.1, 5.0, 300.0] {
+            let by = pareto.probability_of_purchase(&history, t);
+            close(gompertz.probability_of_purchase(&history, t), by);
+        }
+        for share in [0.05, 0.5, 0.9] {
+            let time = pareto.time_to_purchase(&history, share * ever).unwrap();
+            close(
+                gompertz.time_to_purchase(&history, share * ever).unwrap(),
+                time,
+            );
+        }
+        // Times to purchase of (x = 0) have no mean without the growth of the hazard.
+        if x > 0 {
+            let mean = pareto.mean_time_to_purchase(&history);
+            close(gompertz.mean_time_to_purchase(&history), mean);
+        }
     }
 }
 

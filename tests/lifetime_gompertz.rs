@@ -13,8 +13,8 @@ use proptest::prelude::*;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use tenure::lifetime::{
-    FitOptions, FitStatus, GompertzGammaNbd, Limit, ParetoNbd, PurchaseDistribution, PurchaseModel,
-    laws,
+    FitOptions, FitStatus, FuturePurchases, GompertzGammaNbd, Limit, ParetoNbd,
+    PurchaseDistribution, PurchaseModel, laws,
 };
 use tenure::summary::{Histories, History, HistoryColumns, TimeUnit};
 
@@ -147,8 +147,59 @@ proptest! {
     }
 }
 
-/// A shop whose customers follow the model with r = 2 and s = 1, observed for 30 to 60 weeks by the day.
-fn shop(customers: u32, [alpha, b, beta]: [f64; 3], seed: u64) -> Histories {
+#[test]
+fn what_comes_next_keeps_the_laws() {
+    for [r, alpha, b, s, beta] in [
+        [0.5531, 10.5758, 0.01, 0.6068, 0.12],
+        [2.0, 6.0, 0.15, 1.0, 20.0],
+        [0.1, 30.0, 0.002, 3.0, 0.5],
+    ] {
+        let model = GompertzGammaNbd::new(r, alpha, b, s, beta).unwrap();
+        laws::check_future(&model).unwrap();
+    }
+}
+
+/// Among 4,000 customers who follow the model, as many buy on, and as many are there later, as it says.
+#[test]
+fn simulated_customers_do_what_is_expected_of_them() {
+    let model = GompertzGammaNbd::new(2.0, 6.0, 0.15, 1.0, 20.0).unwrap();
+    let (seen, more) = shop_with_future(4_000, [6.0, 0.15, 20.0], 11, 12.0);
+    let (mut none, mut early, mut spread) = (0.0, 0.0, 0.0);
+    let (mut without, mut soon) = (0.0, 0.0);
+    for (history, (purchases, next)) in seen.iter().zip(more) {
+        let mut counts = [0.0];
+        model.future_purchase_probabilities(&history, 12.0, &mut counts);
+        let by = model.probability_of_purchase(&history, 3.0);
+        none += counts[0];
+        early += by;
+        spread += by * (1.0 - by);
+        without += f64::from(u8::from(purchases == 0));
+        soon += f64::from(u8::from(next <= 3.0));
+    }
+    let slack = 4.0 * f64::sqrt(spread);
+    assert!(
+        (soon - early).abs() < slack,
+        "{soon}, expected {early} to {slack}"
+    );
+    assert!(
+        (without - none).abs() < 2.0 * slack,
+        "{without}, expected {none}"
+    );
+}
+
+/// A shop whose customers follow the model with r = 2 and s = 1, observed for 30 to 60 weeks by the half week.
+fn shop(customers: u32, parameters: [f64; 3], seed: u64) -> Histories {
+    shop_with_future(customers, parameters, seed, 0.0).0
+}
+
+/// The same, with the purchases of each in the `ahead` weeks after, and the time to the first of them.
+fn shop_with_future(
+    customers: u32,
+    [alpha, b, beta]: [f64; 3],
+    seed: u64,
+    ahead: f64,
+) -> (Histories, Vec<(u32, f64)>) {
+    let mut future = Vec::new();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut exponential = move || -(1.0 - rng.random::<f64>()).ln();
     let mut columns = HistoryColumns::default();
@@ -157,20 +208,31 @@ fn shop(customers: u32, [alpha, b, beta]: [f64; 3], seed: u64) -> Histories {
         let rate = (exponential() + exponential()) / alpha;
         let level = exponential() / beta;
         let leaves = (exponential() / level).ln_1p() / b;
-        let end = leaves.min(age);
+        let end = leaves.min(age + ahead);
+        let (mut more, mut first) = (0, f64::INFINITY);
+        let mut now = 0.0;
         let (mut x, mut recency) = (0, 0.0);
         loop {
-            let next = recency + exponential() / rate;
-            if next > end {
+            now += exponential() / rate;
+            if now > end {
                 break;
             }
-            (x, recency) = (x + 1, next);
+            if now <= age {
+                (x, recency) = (x + 1, now);
+            } else {
+                more += 1;
+                first = first.min(now - age);
+            }
         }
         columns.frequency.push(x);
-        columns.recency.push((recency * 7.0).round() / 7.0);
+        columns.recency.push((recency * 2.0).round() / 2.0);
         columns.age.push(age);
+        future.push((more, first));
     }
-    Histories::from_columns(TimeUnit::Week, columns).unwrap()
+    (
+        Histories::from_columns(TimeUnit::Week, columns).unwrap(),
+        future,
+    )
 }
 
 #[test]

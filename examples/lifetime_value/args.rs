@@ -26,13 +26,20 @@ OPTIONS:
                               to fit them all on a calibration period and rank them on the rest   [bg_nbd]
     --calibration-end DATE    what the models may see; the rest is the hold-out of `compare`
                               [1997-09-30 for CDNOW; two thirds of your file's days with `compare`, else all]
+    --covariate-columns A,B   columns of numbers that act on buying and on leaving, with one model; with --summary
+                              they are further columns of its file, otherwise of the file --covariates
+    --covariates FILE         a CSV file with one row for each customer of the log
+    --covariate-key COL       the customer's key in that file                      [customer]
+    --spend MODEL             gamma_gamma or lognormal                             [gamma_gamma]
     --holdout-days N          length of the hold-out behind the column x_hold of --summary
     --horizon MONTHS          how far ahead purchases and value are expected       [12]
     --discount-annual RATE    what a year takes off a value: 0.10 is ten percent   [0.10]
     --unit UNIT               unit of time of the parameters: day, week, month, year     [week]
     --zone NAME               where days begin, an IANA name                       [UTC]
     --decimals N              decimal places of the amounts                        [2]
-    --customers-out FILE      one row a customer: P(alive), expected purchases, expected spend, value
+    --customers-out FILE      one row a customer: P(alive), expected purchases, value, the probability of any further
+                              purchase, and the time by which half of those who buy again have done so; the last
+                              two are empty with covariates
     --json                    print one JSON object instead of tables";
 
 /// What was asked for.
@@ -41,6 +48,11 @@ pub struct Args {
     pub model: Choice,
     pub calibration_end: Option<Timestamp>,
     pub holdout_days: Option<f64>,
+    /// The covariates' columns; none without covariates.
+    pub covariates: Vec<String>,
+    /// The file of covariates of a log, and the column of its customers.
+    pub covariate_file: Option<(PathBuf, String)>,
+    pub spend: SpendChoice,
     pub horizon_months: u32,
     pub discount_annual: f64,
     pub unit: TimeUnit,
@@ -69,6 +81,13 @@ pub enum Choice {
     Compare,
 }
 
+/// Which model of spend.
+#[derive(Clone, Copy)]
+pub enum SpendChoice {
+    GammaGamma,
+    Lognormal,
+}
+
 impl Args {
     /// `None` when help was asked for.
     pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
@@ -77,6 +96,9 @@ impl Args {
             model: Choice::One(Family::BgNbd),
             calibration_end: None,
             holdout_days: None,
+            covariates: Vec::new(),
+            covariate_file: None,
+            spend: SpendChoice::GammaGamma,
             horizon_months: 12,
             discount_annual: 0.10,
             unit: TimeUnit::Week,
@@ -87,6 +109,7 @@ impl Args {
         };
         let (mut transactions, mut summary) = (None, None);
         let (mut customer, mut time, mut amount) = (None, None, None);
+        let (mut covariates, mut key) = (None, None);
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
             match word.as_str() {
@@ -100,6 +123,10 @@ impl Args {
                 "--model" => args.model = choice(&value()?)?,
                 "--calibration-end" => args.calibration_end = Some(read(&word, &value()?)?),
                 "--holdout-days" => args.holdout_days = Some(read(&word, &value()?)?),
+                "--covariates" => covariates = Some(PathBuf::from(value()?)),
+                "--covariate-key" => key = Some(value()?),
+                "--covariate-columns" => args.covariates = columns(&value()?)?,
+                "--spend" => args.spend = spend(&value()?)?,
                 "--horizon" => args.horizon_months = read(&word, &value()?)?,
                 "--discount-annual" => args.discount_annual = read(&word, &value()?)?,
                 "--unit" => args.unit = unit(&value()?)?,
@@ -133,6 +160,10 @@ impl Args {
             (None, Some(path)) => Source::Summary(path),
             (None, None) => Source::Shipped,
         };
+        args.covariate_file = match (covariates, key) {
+            (None, Some(_)) => return Err("--covariate-key goes with --covariates".to_owned()),
+            (file, key) => file.map(|file| (file, key.unwrap_or_else(|| "customer".to_owned()))),
+        };
         args.check()?;
         Ok(Some(args))
     }
@@ -144,6 +175,25 @@ impl Args {
         }
         if !summary && self.holdout_days.is_some() {
             return Err("--holdout-days goes with --summary".to_owned());
+        }
+        if summary && self.covariate_file.is_some() {
+            let message =
+                "--covariates is for a log; with --summary the covariates are columns of its file";
+            return Err(message.to_owned());
+        }
+        if self.covariate_file.is_some() && self.covariates.is_empty() {
+            return Err(
+                "--covariates needs --covariate-columns: which of its columns act".to_owned(),
+            );
+        }
+        if !summary && self.covariate_file.is_none() && !self.covariates.is_empty() {
+            return Err(
+                "--covariate-columns of a log needs --covariates: the file that has them"
+                    .to_owned(),
+            );
+        }
+        if matches!(self.model, Choice::Compare) && !self.covariates.is_empty() {
+            return Err("compare takes no covariates: give one --model".to_owned());
         }
         if self.horizon_months == 0 {
             return Err("--horizon 0: at least 1 month is needed".to_owned());
@@ -160,6 +210,28 @@ fn choice(name: &str) -> Result<Choice, String> {
         .parse()
         .map_err(|error| format!("{error}, or compare"))?;
     Ok(Choice::One(family))
+}
+
+fn spend(name: &str) -> Result<SpendChoice, String> {
+    match name {
+        "gamma_gamma" => Ok(SpendChoice::GammaGamma),
+        "lognormal" => Ok(SpendChoice::Lognormal),
+        _ => Err(format!("--spend {name}: gamma_gamma or lognormal")),
+    }
+}
+
+fn columns(names: &str) -> Result<Vec<String>, String> {
+    let names: Vec<String> = names
+        .split(',')
+        .map(|name| name.trim().to_owned())
+        .collect();
+    if names.iter().any(String::is_empty) {
+        return Err(format!(
+            "--covariate-columns {}: names with commas between them",
+            names.join(",")
+        ));
+    }
+    Ok(names)
 }
 
 fn unit(name: &str) -> Result<TimeUnit, String> {

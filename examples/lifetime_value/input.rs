@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use tenure::event::csv::{Columns, CsvOptions};
 use tenure::event::{Ids, Period, Timestamp, Transactions};
 use tenure::summary::{
-    Grain, Histories, HistoryColumns, Holdout, PurchaseOptions, PurchaseSummary, Refunds, TimeUnit,
+    CovariateColumns, Covariates, Grain, Histories, HistoryColumns, Holdout, PurchaseOptions,
+    PurchaseSummary, Refunds, TimeUnit,
 };
 
 use super::args::{Args, Choice, Source};
@@ -26,6 +27,7 @@ pub struct Shop {
     pub keys: Vec<String>,
     pub has_spend: bool,
     pub holdout: Option<After>,
+    pub covariates: Option<Covariates>,
 }
 
 /// The time after the histories' end.
@@ -74,8 +76,8 @@ fn log(
     let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let file = File::open(path).map_err(|error| named(&error))?;
     let bytes = file.metadata().map_err(|error| named(&error))?.len();
-    let options = CsvOptions::new(args.decimals, args.zone.clone());
-    let loaded = Transactions::from_csv(progress::reading(file, bytes), columns, &options)
+    let options_of_csv = CsvOptions::new(args.decimals, args.zone.clone());
+    let loaded = Transactions::from_csv(progress::reading(file, bytes), columns, &options_of_csv)
         .map_err(|error| named(&error))?;
     let last = loaded.facts.end().ok_or_else(|| named(&"no purchases"))?;
     let end = match (end, args.model) {
@@ -101,13 +103,38 @@ fn log(
         }),
         false => None,
     };
+    let covariates = match &args.covariate_file {
+        Some((path, key)) => Some(
+            covariates(path, key, &options_of_csv, &loaded.customers, args)
+                .and_then(|all| Ok(all.aligned_with(&histories)?))
+                .map_err(|error| format!("{}: {error}", path.display()))?,
+        ),
+        None => None,
+    };
     Ok(Shop {
         name: stem(path),
+        covariates,
         keys: keys(&histories, &loaded.customers),
         histories,
         has_spend: columns.amount.is_some(),
         holdout,
     })
+}
+
+fn covariates(
+    path: &Path,
+    key: &str,
+    options: &CsvOptions<'_>,
+    customers: &Ids<String>,
+    args: &Args,
+) -> Result<Covariates, Box<dyn Error>> {
+    let names: Vec<&str> = args.covariates.iter().map(String::as_str).collect();
+    let columns = CovariateColumns {
+        customer: key,
+        covariates: &names,
+    };
+    let (covariates, _) = Covariates::from_csv(File::open(path)?, &columns, options, customers)?;
+    Ok(covariates)
 }
 
 /// The end of the day after two thirds of the log's days; `None` when that leaves no day on either side.
@@ -140,6 +167,12 @@ fn summary(path: &PathBuf, args: &Args) -> Result<Shop, Box<dyn Error>> {
     let (spend, gaps) = (place("mean_repeat_spend"), place("litt_weeks"));
     let (held, id) = (place("x_hold"), place("id"));
     let mut columns = HistoryColumns::default();
+    let acting = args.covariates.iter().map(|name| match place(name) {
+        Some(at) => Ok(at),
+        None => Err(format!("no column `{name}` of --covariate-columns")),
+    });
+    let acting = acting.collect::<Result<Vec<_>, _>>()?;
+    let mut traits = vec![Vec::new(); acting.len()];
     let mut holdout = Vec::new();
     let mut keys = Vec::new();
     let unit = args.unit.days();
@@ -172,6 +205,9 @@ fn summary(path: &PathBuf, args: &Args) -> Result<Shop, Box<dyn Error>> {
         if let Some(held) = held {
             holdout.push(whole(held)?);
         }
+        for (values, &at) in traits.iter_mut().zip(&acting) {
+            values.push(number(at)?);
+        }
         keys.push(id.map_or_else(|| (row - 1).to_string(), |id| cell(id).to_owned()));
     }
     let after = args.holdout_days.zip(held).map(|(days, _)| After {
@@ -181,8 +217,14 @@ fn summary(path: &PathBuf, args: &Args) -> Result<Shop, Box<dyn Error>> {
         },
         length: days / unit,
     });
+    let named = args.covariates.iter().cloned().zip(traits);
+    let covariates = match acting.is_empty() {
+        true => None,
+        false => Some(Covariates::from_columns(Vec::new(), named)?),
+    };
     Ok(Shop {
         name: stem(path),
+        covariates,
         histories: Histories::from_columns(args.unit, columns)?,
         keys,
         has_spend: spend.is_some(),

@@ -6,14 +6,14 @@ use std::path::Path;
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value as Json, json};
-use tenure::lifetime::FitReport;
 use tenure::lifetime::compare::{Comparison, Score};
+use tenure::lifetime::{Dependence, FitReport, SpendIndependence};
 
 use super::args::Args;
 use super::fits::{fit, status};
 use super::input::Shop;
 use super::progress;
-use super::valuation::Valuation;
+use super::valuation::{Spend, Valuation};
 
 pub fn valuation(shop: &Shop, found: &Valuation, args: &Args) -> Result<(), Box<dyn Error>> {
     if let Some(path) = &args.customers_out {
@@ -52,19 +52,25 @@ pub fn valuation(shop: &Shop, found: &Valuation, args: &Args) -> Result<(), Box<
     );
     match &found.spend {
         Ok(spend) => println!(
-            "Gamma-Gamma: {}; log-likelihood {:.4}",
+            "{}: {}; log-likelihood {:.4}",
+            spend.name,
             status(&spend.report.status),
             spend.report.log_likelihood
         ),
         Err(why) => println!("No spend model ({why}): the value counts discounted purchases"),
     }
+    if let Some(warning) = found.independence.as_ref().and_then(warning) {
+        println!("{warning}");
+    }
     if let Some(score) = &found.score {
         println!(
-            "Hold-out: {:.1} purchases expected, {} actual ({:+.1}%), mean absolute error {:.4} a customer",
+            "Hold-out: {:.1} purchases expected, {} actual ({:+.1}%), mean absolute error {:.4} a customer, \
+             log score {}",
             score.expected,
             score.actual,
             100.0 * score.total_error(),
-            score.mae
+            score.mae,
+            log_score(score),
         );
     }
     println!(
@@ -76,6 +82,27 @@ pub fn valuation(shop: &Shop, found: &Valuation, args: &Args) -> Result<(), Box<
     );
     memory();
     Ok(())
+}
+
+/// What is wrong with multiplying purchases by spend, where something is.
+fn warning(check: &SpendIndependence) -> Option<String> {
+    let word = match check.dependence {
+        Dependence::NotSeen => return None,
+        Dependence::Weak => "Note: spend goes weakly with the number of purchases",
+        _ => "Warning: spend goes with the number of purchases",
+    };
+    Some(format!(
+        "{word} (r = {:.2}, ranks {:.2}); the spend model says it does not: total spend is {:+.0}% off",
+        check.pearson.estimate,
+        check.spearman.estimate,
+        100.0 * check.total_spend_excess
+    ))
+}
+
+fn log_score(score: &Score) -> String {
+    score
+        .log_score
+        .map_or("–".to_owned(), |s| format!("{s:.4}"))
 }
 
 pub fn comparison(shop: &Shop, found: &Comparison, args: &Args) -> Result<(), Box<dyn Error>> {
@@ -91,6 +118,7 @@ pub fn comparison(shop: &Shop, found: &Comparison, args: &Args) -> Result<(), Bo
         "expected",
         "actual",
         "total error",
+        "log score",
         "log-likelihood",
         "AIC",
         "BIC",
@@ -105,6 +133,7 @@ pub fn comparison(shop: &Shop, found: &Comparison, args: &Args) -> Result<(), Bo
             format!("{:.1}", score.expected),
             format!("{}", score.actual),
             format!("{:+.1}%", 100.0 * score.total_error()),
+            log_score(score),
             format!("{:.2}", report.log_likelihood),
             format!("{:.2}", report.aic()),
             format!("{:.2}", report.bic()),
@@ -150,7 +179,9 @@ fn valuation_json(shop: &Shop, found: &Valuation, args: &Args) -> Json {
         "source": shop.name,
         "customers": shop.histories.len(),
         "purchases": purchases,
-        "spend": spend.map_or_else(|why| json!({"missing": why}), |spend| fit(&spend.report)),
+        "spend": spend.map_or_else(|why| json!({"missing": why}), spend_json),
+        "spend_independence": found.independence,
+        "warning": found.independence.as_ref().and_then(warning),
         "holdout": found.score.as_ref().map(score_json),
         "horizon_months": args.horizon_months,
         "discount_annual": args.discount_annual,
@@ -181,6 +212,14 @@ fn comparison_json(shop: &Shop, found: &Comparison) -> Json {
     })
 }
 
+fn spend_json(spend: &Spend) -> Json {
+    let mut json = fit(&spend.report);
+    if let Some(object) = json.as_object_mut() {
+        object.insert("model".to_owned(), json!(spend.name));
+    }
+    json
+}
+
 fn score_json(score: &Score) -> Json {
     json!({
         "mae": score.mae,
@@ -188,6 +227,7 @@ fn score_json(score: &Score) -> Json {
         "expected": score.expected,
         "actual": score.actual,
         "total_error": score.total_error(),
+        "log_score": score.log_score,
     })
 }
 
@@ -202,10 +242,14 @@ fn customers(shop: &Shop, found: &Valuation, path: &Path) -> Result<(), Box<dyn 
         "p_alive",
         "expected_purchases",
         "value",
+        "p_any_purchase",
+        "median_next_purchase",
     ])?;
     let answers = found.alive.iter().zip(&found.expected).zip(&found.value);
     let rows = shop.histories.iter().zip(&shop.keys).zip(answers);
-    for ((history, key), ((alive, expected), value)) in rows {
+    for (row, ((history, key), ((alive, expected), value))) in rows.enumerate() {
+        let next = found.next.as_ref().and_then(|next| next.get(row));
+        let median = next.and_then(|next| next.median);
         out.write_record([
             key.clone(),
             history.frequency.to_string(),
@@ -214,6 +258,8 @@ fn customers(shop: &Shop, found: &Valuation, path: &Path) -> Result<(), Box<dyn 
             format!("{alive:.9}"),
             format!("{expected:.9}"),
             format!("{value:.6}"),
+            next.map_or(String::new(), |next| format!("{:.9}", next.ever)),
+            median.map_or(String::new(), |median| format!("{median:.6}")),
         ])?;
     }
     out.flush()?;

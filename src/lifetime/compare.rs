@@ -24,7 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::{Family, FitOptions, Fitted, PurchaseModel};
+use super::{Family, FitOptions, Fitted, FuturePurchases, PurchaseModel};
 use crate::error::{DataError, Error};
 use crate::summary::{Histories, Holdout};
 
@@ -39,6 +39,13 @@ pub struct Score {
     pub expected: f64,
     /// The purchases that there were.
     pub actual: f64,
+    /// Mean of −ln P(as many purchases as there were | history) over the customers: how surprised the model
+    /// was, smaller is better. `None` of a model without a distribution
+    /// ([`FuturePurchases`]). A probability below 1e-307 counts as
+    /// that, so that one customer adds at most 708 and the score is always a number.
+    ///
+    /// Unlike a mean error it rewards a model that knows how unsure it is.
+    pub log_score: Option<f64>,
 }
 
 impl Score {
@@ -57,7 +64,7 @@ pub struct Contender {
     /// What kind of model it is.
     pub family: Family,
     /// The model and its fit to the calibration period.
-    pub fitted: Fitted<Box<dyn PurchaseModel>>,
+    pub fitted: Fitted<Box<dyn FuturePurchases>>,
     /// How it did in the hold-out.
     pub score: Score,
 }
@@ -90,7 +97,7 @@ pub fn compare(
         match family.fit(calibration, options) {
             Ok(fitted) => ranked.push(Contender {
                 family,
-                score: score(&*fitted.model, calibration, holdout, horizon)?,
+                score: score_distribution(&*fitted.model, calibration, holdout, horizon)?,
                 fitted,
             }),
             Err(error) => failed.push((family, error)),
@@ -104,7 +111,7 @@ pub fn compare(
     Ok(Comparison { ranked, failed })
 }
 
-/// Tries one model, of whatever kind, on a hold-out.
+/// Tries one model, of whatever kind, on a hold-out, by its expectations alone: without a log score.
 ///
 /// # Errors
 /// [`DataError::Empty`] without customers; [`DataError::Length`] when the hold-out has not one row for
@@ -144,5 +151,30 @@ pub fn score(
         rmse: (squared / customers).sqrt(),
         expected: expected.iter().sum(),
         actual,
+        log_score: None,
+    })
+}
+
+/// Tries one model on a hold-out, by its expectations and its distribution.
+///
+/// Besides what [`score`] costs, the probabilities of 0 to the most purchases of each distinct history.
+///
+/// # Errors
+/// As [`score`].
+pub fn score_distribution(
+    model: &dyn FuturePurchases,
+    calibration: &Histories,
+    holdout: &Holdout,
+    horizon: f64,
+) -> Result<Score, DataError> {
+    let score = score(model, calibration, holdout, horizon)?;
+    let mut probabilities = vec![0.0; calibration.len()];
+    let counts = &holdout.purchases;
+    model.count_probabilities_batch(calibration, horizon, counts, &mut probabilities)?;
+    let surprise = |p: &f64| -p.max(f64::MIN_POSITIVE).ln();
+    let total: f64 = probabilities.iter().map(surprise).sum();
+    Ok(Score {
+        log_score: Some(total / calibration.len() as f64),
+        ..score
     })
 }

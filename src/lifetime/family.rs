@@ -3,12 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::covariates::PurchaseBase;
 use super::{
-    BgCnbd, BgNbd, FitOptions, Fitted, GompertzGammaNbd, MbgCnbd, MbgNbd, Nbd, ParetoNbd,
-    PurchaseModel, Regularity,
+    BgCnbd, BgNbd, Bound, CovariateOptions, FitOptions, Fitted, FuturePurchases, GompertzGammaNbd,
+    MbgCnbd, MbgNbd, Nbd, ParetoNbd, Regularity, WithCovariates,
 };
 use crate::error::{ConfigError, Error};
-use crate::summary::Histories;
+use crate::summary::{Covariates, Histories};
 
 /// The kinds of purchase models that are fitted to histories, for a choice that is made at run time.
 ///
@@ -81,7 +82,7 @@ impl Family {
         self,
         histories: &Histories,
         options: &FitOptions,
-    ) -> Result<Fitted<Box<dyn PurchaseModel>>, Error> {
+    ) -> Result<Fitted<Box<dyn FuturePurchases>>, Error> {
         let by_likelihood = Regularity::ByLikelihood;
         Ok(match self {
             Self::Nbd => boxed(Nbd::fit(histories, options)?),
@@ -93,9 +94,50 @@ impl Family {
             Self::GompertzGammaNbd => boxed(GompertzGammaNbd::fit(histories, options)?),
         })
     }
+
+    /// Fits a model of this kind with covariates, and binds it to these customers: see
+    /// [`WithCovariates`] and [`Bound`].
+    ///
+    /// # Errors
+    /// Those of [`WithCovariates::fit`](WithCovariates) and [`WithCovariates::bind`].
+    pub fn fit_with_covariates(
+        self,
+        histories: &Histories,
+        covariates: &Covariates,
+        options: &CovariateOptions,
+    ) -> Result<Fitted<Box<dyn FuturePurchases>>, Error> {
+        let by_likelihood = Regularity::ByLikelihood;
+        let (h, c, o) = (histories, covariates, options);
+        match self {
+            Self::Nbd => bound(WithCovariates::<Nbd>::fit(h, c, o)?, c),
+            Self::BgNbd => bound(WithCovariates::<BgNbd>::fit(h, c, o)?, c),
+            Self::MbgNbd => bound(WithCovariates::<MbgNbd>::fit(h, c, o)?, c),
+            Self::BgCnbd => {
+                let fitted = WithCovariates::<BgCnbd>::fit_regular(h, c, by_likelihood, o)?;
+                bound(fitted, c)
+            }
+            Self::MbgCnbd => {
+                let fitted = WithCovariates::<MbgCnbd>::fit_regular(h, c, by_likelihood, o)?;
+                bound(fitted, c)
+            }
+            Self::ParetoNbd => bound(WithCovariates::<ParetoNbd>::fit(h, c, o)?, c),
+            Self::GompertzGammaNbd => bound(WithCovariates::<GompertzGammaNbd>::fit(h, c, o)?, c),
+        }
+    }
 }
 
-fn boxed<M: PurchaseModel + 'static>(fitted: Fitted<M>) -> Fitted<Box<dyn PurchaseModel>> {
+fn bound<M: PurchaseBase + FuturePurchases + 'static>(
+    fitted: Fitted<WithCovariates<M>>,
+    covariates: &Covariates,
+) -> Result<Fitted<Box<dyn FuturePurchases>>, Error> {
+    let model: Bound<M> = fitted.model.bind(covariates)?;
+    Ok(Fitted {
+        model: Box::new(model),
+        report: fitted.report,
+    })
+}
+
+fn boxed<M: FuturePurchases + 'static>(fitted: Fitted<M>) -> Fitted<Box<dyn FuturePurchases>> {
     Fitted {
         model: Box::new(fitted.model),
         report: fitted.report,

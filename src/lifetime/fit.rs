@@ -34,8 +34,8 @@ pub struct FitOptions {
     /// the parameters of small data sets near one; parameters that carry a unit are taken
     /// relative to the data's mean (times to the mean age, money to the mean spend).
     pub penalty: f64,
-    /// Where to begin, in the order of the model's parameters; from the data when `None`. Give the
-    /// last fit's parameters to refresh a model.
+    /// Where to begin, in the order of the model's parameters; from the data when `None`. To refresh a
+    /// model see [`from_fit`](Self::from_fit).
     pub start: Option<Vec<f64>>,
 }
 
@@ -51,7 +51,50 @@ impl Default for FitOptions {
 }
 
 impl FitOptions {
-    fn check(&self, parameters: usize) -> Result<(), ConfigError> {
+    /// Options that begin where an earlier fit of the same model ended: to refresh it when new facts have
+    /// come in. The rest is as by default; a model of another kind says that the start does not suit it.
+    ///
+    /// Summaries of facts merge, so that a refresh reads the new facts only, and takes fewer steps:
+    ///
+    /// ```
+    /// use tenure::lifetime::{BgNbd, FitOptions};
+    /// use tenure::summary::PurchaseSummary;
+    /// # use tenure::event::{Period, Zone};
+    /// # use tenure::simulate::{Retailer, RetailerConfig};
+    /// # use tenure::summary::{Grain, PurchaseOptions, Refunds, TimeUnit};
+    /// # let options = PurchaseOptions { grain: Grain::Period(Period::Day), zone: Zone::UTC, refunds: Refunds::Net };
+    /// # let shop = Retailer::new(RetailerConfig::cdnow_like(3_000, 5))?;
+    /// # let log = shop.transactions()?;
+    /// # let (last_month, today) = (shop.end().saturating_add_s(-30 * 86_400), shop.end());
+    /// # let empty = || PurchaseSummary::new(&options, log.decimals());
+    /// # let (mut summary, mut new) = (empty(), empty());
+    /// # for ((&customer, &time), &amount) in log.customer().iter().zip(log.time()).zip(log.amount()) {
+    /// #     let facts = if time < last_month { &mut summary } else { &mut new };
+    /// #     facts.push(customer, time, amount)?;
+    /// # }
+    ///
+    /// // Last month, from all facts so far.
+    /// let histories = summary.purchases()?.histories(last_month, TimeUnit::Week)?;
+    /// let before = BgNbd::fit(&histories, &FitOptions::default())?;
+    ///
+    /// // Today: the summary of the new facts joins that of the old ones.
+    /// summary.merge(new)?;
+    /// let histories = summary.purchases()?.histories(today, TimeUnit::Week)?;
+    /// let refreshed = BgNbd::fit(&histories, &FitOptions::from_fit(&before.report))?;
+    /// let from_scratch = BgNbd::fit(&histories, &FitOptions::default())?;
+    /// assert!(refreshed.report.iterations < from_scratch.report.iterations);
+    /// assert!((refreshed.r() - from_scratch.r()).abs() < 1e-6);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_fit(report: &FitReport) -> Self {
+        let values = report.parameters.iter().map(|estimate| estimate.value);
+        Self {
+            start: Some(values.collect()),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn check(&self, parameters: usize) -> Result<(), ConfigError> {
         self.check_supports(&vec![Support::Positive; parameters])
     }
 

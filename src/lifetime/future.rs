@@ -1,7 +1,8 @@
 //! What a customer will do next, as a distribution.
 
-use super::PurchaseModel;
-use crate::summary::History;
+use super::{PurchaseModel, check_places};
+use crate::error::DataError;
+use crate::summary::{Histories, History};
 
 /// Knows the distribution of a customer's purchases to come, not only their expected number.
 ///
@@ -42,6 +43,52 @@ pub trait FuturePurchases: PurchaseModel {
     /// P(X(T, T + t) = n | history) for n = 0, 1, …: how many purchases the customer makes in the time
     /// `t` after the end of the observation, as many probabilities as `out` has places.
     fn future_purchase_probabilities(&self, history: &History, t: f64, out: &mut [f64]);
+
+    /// The probability of each row's number of purchases: P(X(T, T + t) = `counts`\[i\] | history i). Zero
+    /// where it is below the smallest number there is.
+    ///
+    /// By default [`future_purchase_probabilities`](Self::future_purchase_probabilities) once for
+    /// each distinct history.
+    ///
+    /// # Errors
+    /// [`DataError::Length`] unless there are one count and one place in `out` for each row.
+    fn count_probabilities_batch(
+        &self,
+        histories: &Histories,
+        t: f64,
+        counts: &[u32],
+        out: &mut [f64],
+    ) -> Result<(), DataError> {
+        check_places(histories, out)?;
+        check_counts(histories, counts)?;
+        let mut rows: Vec<(History, u32, &mut f64)> = histories
+            .iter()
+            .zip(counts)
+            .zip(out)
+            .map(|((history, &count), place)| (history, count, place))
+            .collect();
+        let times = |history: &History| {
+            (
+                history.frequency,
+                history.recency.to_bits(),
+                history.age.to_bits(),
+            )
+        };
+        rows.sort_by_key(|(history, count, _)| (times(history), *count));
+        let mut probabilities = Vec::new();
+        for alike in rows.chunk_by_mut(|(left, ..), (right, ..)| times(left) == times(right)) {
+            let Some((history, most, _)) = alike.last() else {
+                continue;
+            };
+            probabilities.clear();
+            probabilities.resize(*most as usize + 1, 0.0);
+            self.future_purchase_probabilities(history, t, &mut probabilities);
+            for (_, count, place) in alike {
+                **place = probabilities.get(*count as usize).copied().unwrap_or(0.0);
+            }
+        }
+        Ok(())
+    }
 
     /// The expected time from the end of the observation to the next purchase, given that there is one;
     /// infinite where that time has no mean, as for most customers without a repeat purchase.
@@ -92,6 +139,18 @@ pub trait FuturePurchases: PurchaseModel {
         }
         Some(f64::from_bits(late))
     }
+}
+
+pub(super) fn check_counts(histories: &Histories, counts: &[u32]) -> Result<(), DataError> {
+    if counts.len() == histories.len() {
+        return Ok(());
+    }
+    Err(DataError::Length {
+        column: "counts",
+        found: counts.len(),
+        reference: "histories",
+        expected: histories.len(),
+    })
 }
 
 /// When a customer buys who does so at a rate λ ~ Gamma(`shape`, rate `unit`) and stays until then.

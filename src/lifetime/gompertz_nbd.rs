@@ -1,12 +1,14 @@
 //! GG/NBD: customers buy at random and leave at a moment whose risk changes with time.
 
 mod distribution;
+mod future;
 mod likelihood;
+mod search;
 
 use serde::{Deserialize, Serialize};
 
 use super::covariates::{Base, PurchaseBase, Side};
-use super::fit::{FitOptions, FitReport, Fitted, Format, Problem, positive};
+use super::fit::{FitOptions, FitReport, Fitted, Format, positive};
 use super::posterior::{self, Posterior, PosteriorOptions, Target};
 use super::random_lifetime::{Known, Likelihood, RandomLifetime};
 use super::rates::{Counts, no_purchases};
@@ -33,7 +35,7 @@ use crate::summary::{DistinctHistories, Histories, History};
 ///   [`ParetoNbd`](super::ParetoNbd).
 ///
 /// ```
-/// use tenure::lifetime::{GompertzGammaNbd, PurchaseModel};
+/// use tenure::lifetime::{FuturePurchases, GompertzGammaNbd, PurchaseModel};
 /// use tenure::summary::History;
 ///
 /// let model = GompertzGammaNbd::new(0.5531, 10.5758, 0.01, 0.6068, 0.12)?;
@@ -46,8 +48,8 @@ use crate::summary::{DistinctHistories, Histories, History};
 ///
 /// What Pareto/NBD has as a series is an integral here, of one to several hundred terms for each distinct
 /// (x, t_x) and (x, T), so that answers and each step of a fit cost a multiple of those of
-/// [`ParetoNbd`](super::ParetoNbd); and a fit that ends at the limit takes some ninety steps. All integrals
-/// are to about 1e-13.
+/// [`ParetoNbd`](super::ParetoNbd). A fit begins with one of that model, and ends there when neither a
+/// small b nor lifetimes with a mode do better. All integrals are to about 1e-13.
 ///
 /// Source: Bemmaor and Glady (2012), Modeling Purchasing Behavior with Sudden "Death": A Flexible
 /// Customer Lifetime Model, *Management Science* 58(5), 1012–1021; the order of the parameters is that of
@@ -138,18 +140,7 @@ impl GompertzGammaNbd {
                 Self::from_valid(parameters).evaluate(&data).value,
             )
         } else {
-            let (r, alpha) = data.counts().start();
-            let problem = Problem {
-                names: NAMES,
-                units: [1.0, age, 1.0 / age, 1.0, 1.0],
-                // Most of those who leave do so early; they do when the time has come; hardly anyone.
-                starts: &[
-                    [r, alpha, 1.0 / age, 0.6, 0.4],
-                    [0.5 * r, 0.5 * alpha, 4.0 / age, 1.0, 20.0],
-                    [4.0 * r, 4.0 * alpha, 0.1 / age, 0.1, 0.1],
-                ],
-            };
-            problem.maximise(options, |at| Self::from_valid(*at).evaluate(&data))?
+            search::maximum(&data, options)?
         };
         let (customers, distinct) = (data.counts().customers, data.counts().distinct);
         Ok(Fitted {
@@ -170,14 +161,6 @@ impl GompertzGammaNbd {
         histories.iter().fold(0.0, |sum, (history, count)| {
             sum + f64::from(count) * self.log_likelihood(&history)
         })
-    }
-
-    /// The probability that the customer is still alive some time after the end of the observation:
-    /// P(alive) times the share of those alive at T who stay for another `delay`. A delay that is not
-    /// positive is none.
-    pub fn probability_alive_after(&self, history: &History, delay: f64) -> f64 {
-        let leaves = self.leaving(history.age, delay.max(0.0));
-        self.probability_alive(history) * (-leaves).exp()
     }
 
     /// The lifetime, in units of 1 / b.

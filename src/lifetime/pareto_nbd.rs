@@ -7,7 +7,7 @@ mod likelihood;
 use serde::{Deserialize, Serialize};
 
 use super::covariates::{Base, PurchaseBase, Side};
-use super::fit::{FitOptions, FitReport, Fitted, Format, Problem, positive};
+use super::fit::{FitOptions, FitReport, Fitted, Format, Maximum, Problem, positive};
 use super::posterior::{self, Posterior, PosteriorOptions, Target};
 use super::random_lifetime::{Likelihood, RandomLifetime};
 use super::rates::{Counts, no_purchases};
@@ -117,34 +117,39 @@ impl ParetoNbd {
         histories: &DistinctHistories,
         options: &FitOptions,
     ) -> Result<Fitted<Self>, Error> {
-        let counts = Counts::new(histories)?;
-        let age = counts.mean_age();
-        let data = Likelihood::new(histories, counts);
+        let data = Likelihood::new(histories, Counts::new(histories)?);
         let maximum = if data.counts().nobody_repeats() {
+            let age = data.counts().mean_age();
             let parameters = [1e-9, age, 1.0, age];
             no_purchases(
                 parameters,
                 Self::from_valid(parameters).evaluate(&data).value,
             )
         } else {
-            let (r, alpha) = data.counts().start();
-            let problem = Problem {
-                names: NAMES,
-                units: [1.0, age, 1.0, age],
-                // Half gone early, as retailers commonly see; slow and alike; hardly anyone.
-                starts: &[
-                    [r, alpha, 0.6, 0.4 * age],
-                    [0.5 * r, 0.5 * alpha, 2.0, 5.0 * age],
-                    [4.0 * r, 4.0 * alpha, 0.1, 0.1 * age],
-                ],
-            };
-            problem.maximise(options, |at| Self::from_valid(*at).evaluate(&data))?
+            Self::maximum(&data, options)?
         };
         let (customers, distinct) = (data.counts().customers, data.counts().distinct);
         Ok(Fitted {
             model: Self::from_valid(maximum.parameters),
             report: FitReport::new(NAMES, &maximum, customers, distinct),
         })
+    }
+
+    /// Where the likelihood of customers of whom some repeat is largest.
+    pub(super) fn maximum(data: &Likelihood, options: &FitOptions) -> Result<Maximum<4>, Error> {
+        let age = data.counts().mean_age();
+        let (r, alpha) = data.counts().start();
+        let problem = Problem {
+            names: NAMES,
+            units: [1.0, age, 1.0, age],
+            // Half gone early, as retailers commonly see; slow and alike; hardly anyone.
+            starts: &[
+                [r, alpha, 0.6, 0.4 * age],
+                [0.5 * r, 0.5 * alpha, 2.0, 5.0 * age],
+                [4.0 * r, 4.0 * alpha, 0.1, 0.1 * age],
+            ],
+        };
+        problem.maximise(options, |at| Self::from_valid(*at).evaluate(data))
     }
 
     /// The log-likelihood of one customer's history (Fader and Hardie 2005, equation 13, as the sum

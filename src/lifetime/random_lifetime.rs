@@ -7,9 +7,11 @@
 mod distribution;
 #[cfg(test)]
 pub(super) mod examples;
+mod future;
 mod likelihood;
 
 pub(super) use self::distribution::{Density, bend, probabilities};
+pub(super) use self::future::{Ahead, FOREVER};
 pub(super) use self::likelihood::{Likelihood, Place, Term};
 
 use super::{Schedule, check_places};

@@ -17,8 +17,10 @@
 //! integrals of positive numbers whose logarithms have simple derivatives in a, ln σ, s and ln B, so
 //! that the derivatives of the logarithms of the probabilities share their cost.
 //!
-//! Method: Gauss–Legendre panels from 0 upwards, as wide as the singularities at −σ and where
-//! G = 0 and the steepness of the integrand allow, until nothing is left.
+//! Method: with t = σ (eᵛ − 1) the factor of the purchase is an exponential of v, and a lifetime that has
+//! hardly begun to grow old a power of t is one too, so that many orders of magnitude of time take few
+//! nodes. Gauss–Legendre panels in v from 0 upwards, as wide as the singularities where G = 0 and the
+//! steepness of the integrand allow, until nothing is left.
 
 use super::pareto_race::Lomax;
 use super::quadrature::GaussLegendre;
@@ -27,13 +29,17 @@ use std::sync::LazyLock;
 static RULE: LazyLock<GaussLegendre> = LazyLock::new(|| GaussLegendre::new(16));
 
 /// The share of the sum at which the panels end.
-const NOTHING: f64 = 1e-19;
+const NOTHING: f64 = 1e-17;
 /// By how much the logarithm of the integrand may change within a panel.
-const STEEPEST: f64 = 8.0;
+const STEEPEST: f64 = 11.0;
 /// The width of a panel over its distance from a singularity behind it.
 const WIDENING: f64 = 1.5;
-/// The widest panel beside a singularity, which is π off the real line.
-const WIDEST: f64 = 2.0;
+/// The widest panel in v: singularities are nowhere nearer than where |Im v| = π/2.
+const WIDEST: f64 = 2.5;
+/// The widest panel in t beside a singularity that is π off the real line.
+const BESIDE: f64 = 2.0;
+/// How often a panel is halved before it is cut to size.
+const HALVINGS: u32 = 4;
 /// No integrand needs as many: a bound for parameters beyond all sense.
 const MOST_PANELS: u32 = 2_000;
 
@@ -89,6 +95,18 @@ impl GompertzGamma {
         (purchase.shape / purchase.scale * sum).min(1.0)
     }
 
+    /// The mean time of the purchase, of those that come before the end of the lifetime.
+    pub(crate) fn mean_purchase(&self, purchase: Lomax) -> f64 {
+        // ∫ t f(t) S(t) dt for the density f of the purchase is the derivative in ln σ of
+        // ∫ S(t) (1 + t/σ)⁻ᵃ dt.
+        let area = Integrand {
+            power: purchase.shape,
+            ..self.purchase_before(purchase)
+        };
+        let [_, _, of_sigma, ..] = area.sums::<true>(f64::INFINITY);
+        (of_sigma / self.outlasts(purchase)).min(f64::MAX)
+    }
+
     /// The logarithm of [`ends_first`](Self::ends_first), with its derivatives.
     pub(crate) fn ln_ends_first(&self, purchase: Lomax) -> LnOutcome {
         let mut outcome = self.hazard_before(purchase).ln_integral();
@@ -115,7 +133,7 @@ impl GompertzGamma {
             life: *self,
             hazard: false,
             power: 0.0,
-            sigma: 1.0,
+            sigma: self.scale.min(1.0),
             discount,
         }
         .sums::<false>(end);
@@ -187,14 +205,18 @@ impl Integrand {
     fn sums<const SLOPES: bool>(&self, end: f64) -> Sums {
         let mut sums = [0.0; 15];
         let turn = Turn::of(self.life.scale);
+        let end = (end / self.sigma).ln_1p();
         // Until it has saturated the hazard can make up for what is lost.
-        let saturated = if self.hazard { turn.place() } else { 0.0 };
+        let saturated = match self.hazard {
+            true => (turn.place() / self.sigma).ln_1p(),
+            false => 0.0,
+        };
         let mut from = 0.0;
         for _ in 0..MOST_PANELS {
             let width = self.width(from, &turn).min(end - from);
             let before = sums[0];
-            for (t, weight) in RULE.points(from, from + width) {
-                self.add::<SLOPES>(t, weight, &mut sums);
+            for (v, weight) in RULE.points(from, from + width) {
+                self.add::<SLOPES>(v, weight, &mut sums);
             }
             from += width;
             let gain = sums[0] - before;
@@ -205,65 +227,75 @@ impl Integrand {
         sums
     }
 
-    fn add<const SLOPES: bool>(&self, t: f64, weight: f64, sums: &mut Sums) {
-        let s = self.life.shape;
+    /// Adds what is at t = σ (eᵛ − 1).
+    fn add<const SLOPES: bool>(&self, v: f64, weight: f64, sums: &mut Sums) {
+        let (s, scale) = (self.life.shape, self.life.scale);
+        let waited = v.exp_m1();
+        let t = self.sigma * waited;
         let ln_growth = self.life.ln_growth(t);
-        let ln_wait = (t / self.sigma).ln_1p();
-        let exponent = s * ln_growth + self.power * ln_wait + self.discount * t;
-        let mut term = weight * (-exponent).exp();
-        if self.hazard {
-            term *= self.life.hazard(t);
-        }
-        sums[0] += term;
-        if !SLOPES || term == 0.0 {
+        // The power of 1 more is dt = σ eᵛ dv.
+        let exponent = s * ln_growth + (self.power - 1.0) * v + self.discount * t;
+        let mut term = weight * self.sigma * (-exponent).exp();
+        if !SLOPES {
+            if self.hazard {
+                term *= self.life.hazard(t);
+            }
+            sums[0] += term;
             return;
         }
         // (eᵗ − 1) / (B + eᵗ − 1), and what is left of 1.
-        let below = self.life.after(t).scale;
-        let (grown, rest) = (-(-t).exp_m1() / below, self.life.scale * (-t).exp() / below);
-        let (extra, of_hazard) = if self.hazard { (1.0, rest) } else { (0.0, 0.0) };
-        let waited = t / (self.sigma + t);
-        let slope = [
-            -ln_wait,
-            self.power * waited,
-            -ln_growth,
-            s * grown - of_hazard,
-        ];
-        for (sum, slope) in sums[1..5].iter_mut().zip(slope) {
-            *sum += term * slope;
+        let (fallen, left) = (-(-t).exp_m1(), (-t).exp());
+        let hazard = 1.0 / (scale * left + fallen);
+        let (grown, rest) = (fallen * hazard, scale * left * hazard);
+        let mut extra = 0.0;
+        if self.hazard {
+            term *= hazard;
+            extra = 1.0;
         }
-        let mut curve = [0.0; 10];
-        curve[1] = waited;
-        curve[4] = -slope[1] * (self.sigma / (self.sigma + t));
-        curve[8] = grown;
-        curve[9] = -(s + extra) * grown * rest;
-        for ((sum, curve), (i, j)) in sums[5..].iter_mut().zip(curve).zip(PAIRS) {
-            *sum += term * (slope[i] * slope[j] + curve);
-        }
+        sums[0] += term;
+        let waited = waited / (1.0 + waited);
+        let (by_a, by_sigma) = (-v, self.power * waited);
+        let (by_s, by_scale) = (-ln_growth, s * grown - extra * rest);
+        sums[1] += term * by_a;
+        sums[2] += term * by_sigma;
+        sums[3] += term * by_s;
+        sums[4] += term * by_scale;
+        sums[5] += term * (by_a * by_a);
+        sums[6] += term * (by_a * by_sigma + waited);
+        sums[7] += term * (by_a * by_s);
+        sums[8] += term * (by_a * by_scale);
+        sums[9] += term * (by_sigma * by_sigma - by_sigma * (-v).exp());
+        sums[10] += term * (by_sigma * by_s);
+        sums[11] += term * (by_sigma * by_scale);
+        sums[12] += term * (by_s * by_s);
+        sums[13] += term * (by_s * by_scale + grown);
+        sums[14] += term * (by_scale * by_scale - (s + extra) * grown * rest);
     }
 
-    /// How far the integrand is smooth from here on.
+    /// How far the integrand is smooth from here on, in v.
     fn width(&self, from: f64, turn: &Turn) -> f64 {
-        let mut width = turn.room(from, self.life.shape);
-        if self.power > 0.0 {
-            width = width.min(WIDENING * (self.sigma + from));
-        }
-        let by_power = self.power / (self.sigma + from) + self.discount;
-        // The hazard is largest at the end of the panel where it grows, at the beginning where it falls.
-        let steepest = |width: f64| {
-            let rises = self.life.scale > 1.0;
-            let hazard = self.life.hazard(if rises { from + width } else { from });
-            let own = if self.hazard {
-                (1.0 - hazard).abs()
-            } else {
-                0.0
+        let t = self.sigma * from.exp_m1();
+        let mut width = WIDEST.min(turn.room(t, from, self));
+        // How fast the logarithm of the integrand changes.
+        let steepness = |v: f64| {
+            let hazard = self.life.hazard(self.sigma * v.exp_m1());
+            let own = match self.hazard {
+                true => (1.0 - hazard).abs(),
+                false => 0.0,
             };
-            by_power + self.life.shape * hazard + own
+            let in_t = self.life.shape * hazard + own + self.discount;
+            (self.power - 1.0).abs() + in_t * (self.sigma * v.exp())
         };
-        for _ in 0..3 {
-            width = width.min(STEEPEST / steepest(width));
+        let here = steepness(from);
+        let steepest = |width: f64| here.max(steepness(from + width));
+        for _ in 0..HALVINGS {
+            let allowed = STEEPEST / steepest(width);
+            if allowed >= width {
+                return width;
+            }
+            width = allowed.max(0.5 * width);
         }
-        width
+        width.min(STEEPEST / steepest(width))
     }
 }
 
@@ -289,13 +321,19 @@ impl Turn {
         }
     }
 
-    /// `shape` is the power of G, which makes itself felt well before the turn.
-    fn room(&self, from: f64, shape: f64) -> f64 {
+    /// The widest panel in v from t on.
+    fn room(&self, t: f64, from: f64, of: &Integrand) -> f64 {
         match *self {
-            Self::Behind(distance) => WIDENING * (distance + from),
+            // Nearer than −σ it is behind in v too; farther away it is π beside the line.
+            Self::Behind(distance) if distance < of.sigma => {
+                WIDENING * (from - (-distance / of.sigma).ln_1p())
+            }
+            Self::Behind(_) => f64::INFINITY,
+            // The power of G makes itself felt well before the turn.
             Self::Beside(place) => {
-                let felt = place - shape.max(1.0).ln();
-                WIDEST + 0.7 * (felt - WIDEST - from).max(from - place).max(0.0)
+                let felt = place - of.life.shape.max(1.0).ln();
+                let room = BESIDE + 0.7 * (felt - BESIDE - t).max(t - place).max(0.0);
+                (room / (of.sigma + t)).ln_1p()
             }
         }
     }

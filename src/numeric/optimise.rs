@@ -56,6 +56,8 @@ pub(crate) struct Limits {
     pub(crate) gradient: f64,
     /// A parameter beyond ±`bound` has run away.
     pub(crate) bound: f64,
+    /// A parameter by its place that has run away already where it is below this.
+    pub(crate) floor: Option<(usize, f64)>,
 }
 
 impl Limits {
@@ -64,6 +66,7 @@ impl Limits {
         iterations: 500,
         gradient: 1e-10,
         bound: 25.0,
+        floor: None,
     };
 }
 
@@ -173,7 +176,8 @@ impl Search {
     }
 
     fn verdict(&self, limits: &Limits) -> Option<Status> {
-        if self.x.amax() > limits.bound
+        let below = |(place, floor)| self.x.get(place).is_some_and(|&x| x < floor);
+        if (self.x.amax() > limits.bound || limits.floor.is_some_and(below))
             && let Some(step) = &self.last_step
         {
             return Some(Status::DivergedAlong(step.normalize()));

@@ -1,7 +1,7 @@
 //! GG/NBD in `lifetime.json`.
 
 use serde_json::Value;
-use tenure::lifetime::{FitOptions, GompertzGammaNbd};
+use tenure::lifetime::{FitOptions, FuturePurchases, GompertzGammaNbd};
 
 use super::data::Table;
 use super::lifetime::{FitFigures, argument, check_purchase_answers, figures, histories};

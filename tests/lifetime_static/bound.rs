@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use tenure::lifetime::{
-    Bound, Coefficient, CovariateOptions, CustomerValue, Discount, Fitted, Horizon, MbgNbd,
-    ParetoNbd, PurchaseDistribution, PurchaseModel, Support, UnitSpend, WithCovariates, forecast,
-    laws,
+    Bound, Coefficient, CovariateOptions, CustomerValue, Discount, Fitted, FuturePurchases,
+    Horizon, MbgNbd, ParetoNbd, PurchaseDistribution, PurchaseModel, Support, UnitSpend,
+    WithCovariates, forecast, laws,
 };
 use tenure::summary::{History, TimeUnit};
 
@@ -69,6 +69,28 @@ fn without_effects_it_is_the_base_model() {
     assert!((one / other - 1.0).abs() < 1e-12);
     let none = WithCovariates::<ParetoNbd>::new(base(), vec![], vec![]).unwrap();
     assert_eq!(none.at(&[]).unwrap(), base());
+}
+
+#[test]
+fn purchases_to_come_are_those_of_each_customers_own_model() {
+    let (histories, _) = pareto_shops(12, 52);
+    let n = histories.len();
+    let z: Vec<f64> = (0..n).map(|i| (i % 5) as f64 - 2.0).collect();
+    let model = with(base(), 0.5, -0.25);
+    let bound = model.bind(&covariates(&[("z", z.clone())])).unwrap();
+    let counts: Vec<u32> = (0..).take(n).map(|i| i % 4).collect();
+    let mut found = vec![f64::NAN; n];
+    bound
+        .count_probabilities_batch(&histories, 20.0, &counts, &mut found)
+        .unwrap();
+    for (i, history) in histories.iter().enumerate() {
+        let own = model.at(&[("z", z[i])]).unwrap();
+        let mut expected = [0.0; 4];
+        own.future_purchase_probabilities(&history, 20.0, &mut expected);
+        assert!((found[i] - expected[i % 4]).abs() < 1e-12, "{i}");
+    }
+    // Somebody of whom no more is known than the history keeps the laws of any model.
+    laws::check_future(&bound).unwrap();
 }
 
 #[test]

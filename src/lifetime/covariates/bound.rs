@@ -2,7 +2,10 @@
 
 use super::base::PurchaseBase;
 use crate::error::DataError;
-use crate::lifetime::{PurchaseDistribution, PurchaseModel, Schedule, check_places};
+use crate::lifetime::future::check_counts;
+use crate::lifetime::{
+    FuturePurchases, PurchaseDistribution, PurchaseModel, Schedule, check_places,
+};
 use crate::summary::{CovariateGroup, Histories, History, check_aligned};
 
 /// A model with covariates, bound to the customers of a table: made by
@@ -111,6 +114,12 @@ impl<M: PurchaseBase> Bound<M> {
 
     /// The mean of an answer over the groups, weighted by how probable each is for this history.
     fn mean(&self, history: &History, answer: impl Fn(&M) -> f64) -> f64 {
+        let weighted = self.weights(history);
+        weighted.fold(0.0, |sum, (weight, model)| sum + weight * answer(model))
+    }
+
+    /// How probable each group is for this history, of those that are at all.
+    fn weights(&self, history: &History) -> impl Iterator<Item = (f64, &M)> {
         let ln_weights: Vec<f64> = self
             .groups
             .iter()
@@ -120,20 +129,22 @@ impl<M: PurchaseBase> Bound<M> {
             })
             .collect();
         let largest = ln_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let (mut sum, mut total) = (0.0, 0.0);
-        for (group, ln_weight) in self.groups.iter().zip(&ln_weights) {
-            // Where no group explains the history, each counts by its customers.
-            let weight = if largest == f64::NEG_INFINITY {
-                group.rows.len() as f64
-            } else {
-                (ln_weight - largest).exp()
-            };
-            if weight > 0.0 {
-                sum += weight * answer(&group.model);
-                total += weight;
-            }
-        }
-        if total > 0.0 { sum / total } else { 0.0 }
+        let groups = self.groups.iter().zip(ln_weights);
+        let weights: Vec<f64> = groups
+            .map(|(group, ln_weight)| {
+                // Where no group explains the history, each counts by its customers.
+                if largest == f64::NEG_INFINITY {
+                    group.rows.len() as f64
+                } else {
+                    (ln_weight - largest).exp()
+                }
+            })
+            .collect();
+        let total: f64 = weights.iter().sum();
+        let groups = self.groups.iter().zip(weights);
+        groups
+            .filter(|(_, weight)| *weight > 0.0)
+            .map(move |(group, weight)| (weight / total, &group.model))
     }
 }
 
@@ -214,5 +225,77 @@ impl<M: PurchaseBase> PurchaseDistribution for Bound<M> {
                 *sum += share * probability;
             }
         }
+    }
+}
+
+/// Single histories are taken as [`Bound`] says.
+impl<M: PurchaseBase + FuturePurchases> FuturePurchases for Bound<M> {
+    fn probability_alive_after(&self, history: &History, delay: f64) -> f64 {
+        let mean = self.mean(history, |model| {
+            model.probability_alive_after(history, delay)
+        });
+        mean.min(1.0)
+    }
+
+    fn future_purchase_probabilities(&self, history: &History, t: f64, out: &mut [f64]) {
+        out.fill(0.0);
+        let mut of_group = vec![0.0; out.len()];
+        for (weight, model) in self.weights(history) {
+            model.future_purchase_probabilities(history, t, &mut of_group);
+            for (sum, probability) in out.iter_mut().zip(&of_group) {
+                *sum += weight * probability;
+            }
+        }
+        for place in out {
+            *place = place.min(1.0);
+        }
+    }
+
+    /// Each row by the model of the row's customer.
+    fn count_probabilities_batch(
+        &self,
+        histories: &Histories,
+        t: f64,
+        counts: &[u32],
+        out: &mut [f64],
+    ) -> Result<(), DataError> {
+        check_places(histories, out)?;
+        check_counts(histories, counts)?;
+        check_aligned(&self.customer, histories)?;
+        for (model, rows) in self.groups() {
+            let places = rows.iter().filter_map(|&row| counts.get(row as usize));
+            let of_group: Vec<u32> = places.copied().collect();
+            let mut answers = vec![0.0; rows.len()];
+            let part = histories.select(rows);
+            model.count_probabilities_batch(&part, t, &of_group, &mut answers)?;
+            put(out, rows, &answers);
+        }
+        Ok(())
+    }
+
+    fn mean_time_to_purchase(&self, history: &History) -> f64 {
+        let (mut sum, mut ever) = (0.0, 0.0);
+        for (weight, model) in self.weights(history) {
+            let buys = weight * model.probability_of_any_purchase(history);
+            if buys > 0.0 {
+                sum += buys * model.mean_time_to_purchase(history);
+                ever += buys;
+            }
+        }
+        if ever == 0.0 {
+            // So improbable that no number says how much: as if all groups bought alike.
+            return self.mean(history, |model| model.mean_time_to_purchase(history));
+        }
+        sum / ever
+    }
+
+    fn probability_of_purchase(&self, history: &History, t: f64) -> f64 {
+        let mean = self.mean(history, |model| model.probability_of_purchase(history, t));
+        mean.min(1.0)
+    }
+
+    fn probability_of_any_purchase(&self, history: &History) -> f64 {
+        let mean = self.mean(history, |model| model.probability_of_any_purchase(history));
+        mean.min(1.0)
     }
 }

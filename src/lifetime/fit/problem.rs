@@ -55,12 +55,24 @@ impl<const N: usize> Problem<'_, N> {
     pub(in crate::lifetime) fn maximise(
         &self,
         options: &FitOptions,
+        log_likelihood: impl FnMut(&[f64; N]) -> Evaluation,
+    ) -> Result<Maximum<N>, crate::Error> {
+        self.maximise_above(None, options, log_likelihood)
+    }
+
+    /// As [`maximise`](Self::maximise); a parameter, by its place, that falls below `floor` units has run
+    /// away.
+    pub(in crate::lifetime) fn maximise_above(
+        &self,
+        floor: Option<(usize, f64)>,
+        options: &FitOptions,
         mut log_likelihood: impl FnMut(&[f64; N]) -> Evaluation,
     ) -> Result<Maximum<N>, crate::Error> {
         options.check(N)?;
         let limits = Limits {
             iterations: options.max_iterations,
             gradient: options.tolerance,
+            floor: floor.map(|(place, units)| (place, units.ln())),
             ..Limits::LOG_PARAMETERS
         };
         let mut objective = |x: &DVector<f64>| {

@@ -4,30 +4,20 @@
 //! μ ~ Gamma(s, β + T): a new customer of the same model with other parameters.
 
 use super::ParetoNbd;
-use crate::lifetime::{FuturePurchases, PurchaseDistribution, PurchaseModel};
+use crate::lifetime::FuturePurchases;
+use crate::lifetime::random_lifetime::{Ahead, FOREVER};
 use crate::numeric::quadrature::half_line;
 use crate::summary::History;
-
-/// Times beyond this are as good as for ever, and leave room to be added to.
-const FOREVER: f64 = 1e300;
 
 impl FuturePurchases for ParetoNbd {
     /// P(alive) ((β + T) / (β + T + `delay`))^s.
     fn probability_alive_after(&self, history: &History, delay: f64) -> f64 {
-        let stays = -self.s * (delay.max(0.0) / (self.beta + history.age)).ln_1p();
-        self.probability_alive(history) * stays.exp()
+        self.alive_after(history, delay)
     }
 
     /// Costs some 400 exponentials for each place.
     fn future_purchase_probabilities(&self, history: &History, t: f64, out: &mut [f64]) {
-        let alive = self.probability_alive(history);
-        self.ahead(history).purchase_probabilities(t, out);
-        for place in out.iter_mut() {
-            *place *= alive;
-        }
-        if let Some(none) = out.first_mut() {
-            *none = (*none + (1.0 - alive)).min(1.0);
-        }
+        self.counts_ahead(history, t, out);
     }
 
     /// E\[λ / (λ + μ)²\] / E\[λ / (λ + μ)\] of a customer who is alive: the area above P(bought first, by
@@ -55,25 +45,21 @@ impl FuturePurchases for ParetoNbd {
         (area.value * (unit / excess) / ever).min(f64::MAX)
     }
 
-    /// Of those alive, those who buy before they leave, less those who would do so later than `t`.
     fn probability_of_purchase(&self, history: &History, t: f64) -> f64 {
-        let now = self.ahead(history);
-        let t = t.clamp(0.0, FOREVER);
-        let silent = -now.r * (t / now.alpha).ln_1p() - now.s * (t / now.beta).ln_1p();
-        let (_, bought) = now.left_or_bought_first(0, 0.0);
-        let (_, later) = now.left_or_bought_first(0, t);
-        self.probability_alive(history) * (bought - silent.exp() * later).clamp(0.0, bought)
+        self.buys_by(history, t)
     }
 
     /// P(alive) E\[λ / (λ + μ)\].
     fn probability_of_any_purchase(&self, history: &History) -> f64 {
-        let (_, bought) = self.ahead(history).left_or_bought_first(0, 0.0);
-        self.probability_alive(history) * bought
+        self.buys_ever(history)
+    }
+
+    fn time_to_purchase(&self, history: &History, probability: f64) -> Option<f64> {
+        self.time_ahead(history, probability)
     }
 }
 
-impl ParetoNbd {
-    /// What a customer who is alive is like from now on.
+impl Ahead for ParetoNbd {
     fn ahead(&self, history: &History) -> Self {
         Self {
             r: self.r + f64::from(history.frequency),
