@@ -1,5 +1,7 @@
 //! Entries make states: the one place where a state changes.
 
+use std::collections::hash_map::Entry as Slot;
+
 use thiserror::Error;
 
 use super::deed::Subject;
@@ -65,10 +67,10 @@ pub fn apply(states: &mut States, entry: &Entry) -> Result<(), Misfit> {
         }
         Change::Amended { deed: id, subject } => amend(states, id, subject),
         Change::Done { id, deed } => {
-            if states.deeds.contains_key(id) {
-                return Err(Misfit::Deed { id: id.clone() });
-            }
-            states.deeds.insert(id.clone(), deed.clone());
+            match states.deeds.entry(id.clone()) {
+                Slot::Occupied(_) => return Err(Misfit::Deed { id: id.clone() }),
+                Slot::Vacant(place) => place.insert(deed.clone()),
+            };
             Ok(())
         }
         _ => match entry.account() {
@@ -86,6 +88,7 @@ pub(super) fn apply_to(
 ) -> Result<(), Misfit> {
     change_member(member, entry.at, account, &entry.change)?;
     member.as_of = member.as_of.max(entry.at);
+    member.revision += 1;
     Ok(())
 }
 

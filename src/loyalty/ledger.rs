@@ -1,10 +1,11 @@
 //! The ledger: decisions, made durable.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use smallvec::SmallVec;
 use thiserror::Error;
 
 use super::apply::{Misfit, apply};
@@ -21,7 +22,7 @@ use super::refusal::Refusal;
 use super::rules::Rules;
 use super::snapshot::{Account, Snapshot};
 use super::states::States;
-use super::store::{CommitError, Store, StoreError};
+use super::store::{CommitError, InPlace, Store, StoreError};
 use crate::event::Timestamp;
 
 /// A points ledger: a programme's rules and a store. Shared by any number of threads.
@@ -121,6 +122,11 @@ impl<S: Store> Ledger<S> {
     /// # Errors
     /// [`LedgerError::Refused`] with the reason; [`LedgerError::Store`] when the store fails.
     pub fn submit(&self, command: Command) -> Result<Submitted, LedgerError> {
+        let mut decided = None;
+        self.in_place(&mut |place, free| decided = Some(self.decide_in(place, free, &command)));
+        if let Some(decided) = decided {
+            return Ok(decided??);
+        }
         Ok(self.transact(|desk| {
             desk.fetch_for(&self.store, std::slice::from_ref(&command))?;
             self.decide_one(desk, &command)
@@ -136,6 +142,14 @@ impl<S: Store> Ledger<S> {
         &self,
         commands: &[Command],
     ) -> Result<Vec<Result<Submitted, Refusal>>, StoreError> {
+        let mut decided = None;
+        self.in_place(&mut |place, free| {
+            let all = commands.iter().map(|c| self.decide_in(place, free, c));
+            decided = Some(all.collect());
+        });
+        if let Some(decided) = decided {
+            return decided;
+        }
         self.transact(|desk| {
             desk.fetch_for(&self.store, commands)?;
             // One lot for each of those that usually have one, in one go.
@@ -243,6 +257,30 @@ impl<S: Store> Ledger<S> {
         }))
     }
 
+    /// Has something done upon the records of a store in memory, and with the free lot numbers.
+    fn in_place(&self, work: &mut dyn FnMut(&mut InPlace<'_>, &mut BTreeSet<u64>)) {
+        // In this order, as everywhere: first the numbers, then the store.
+        let mut free = self.numbers();
+        self.store.in_place(&mut |place| work(place, &mut free));
+    }
+
+    /// Decides upon a command and books it at once, upon the records themselves.
+    fn decide_in(
+        &self,
+        place: &mut InPlace<'_>,
+        free: &mut BTreeSet<u64>,
+        command: &Command,
+    ) -> Result<Result<Submitted, Refusal>, StoreError> {
+        let at_most = lots_at_most(command, place.states);
+        let mut numbers: SmallVec<[LotNumber; 4]> = SmallVec::new();
+        numbers.extend(lowest(free, at_most, |count| place.reserve_lots(count))?);
+        let (states, entries) = (&mut *place.states, &mut *place.entries);
+        let decided = decide_on(states, entries, &self.rules, command, &numbers);
+        let used = decided.as_ref().map_or(0, |(_, used)| *used);
+        free.extend(numbers.iter().skip(used).map(|number| number.0));
+        Ok(decided.map(|(submitted, _)| submitted))
+    }
+
     /// Books what is due for some accounts, until one of them cannot be booked.
     fn tick_some(
         &self,
@@ -318,13 +356,9 @@ impl<S: Store> Ledger<S> {
             return Ok(());
         }
         let mut free = self.numbers();
-        let missing = (count - left).saturating_sub(free.len());
-        let new = match missing {
-            0 => 0..0,
-            _ => self.store.reserve_lots(missing as u64)?,
-        };
-        let taken = (left..count - missing).filter_map(|_| free.pop_first());
-        desk.numbers.extend(taken.chain(new).map(LotNumber));
+        let reserve = |count| self.store.reserve_lots(count);
+        desk.numbers
+            .extend(lowest(&mut free, count - left, reserve)?);
         Ok(())
     }
 
@@ -337,4 +371,19 @@ impl<S: Store> Ledger<S> {
     fn numbers(&self) -> MutexGuard<'_, BTreeSet<u64>> {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// So many of the lowest lot numbers that are free; new ones where there are too few.
+fn lowest(
+    free: &mut BTreeSet<u64>,
+    count: usize,
+    reserve: impl FnOnce(u64) -> Result<Range<u64>, StoreError>,
+) -> Result<impl Iterator<Item = LotNumber>, StoreError> {
+    let missing = count.saturating_sub(free.len());
+    let new = match missing {
+        0 => 0..0,
+        _ => reserve(missing as u64)?,
+    };
+    let taken = (missing..count).filter_map(|_| free.pop_first());
+    Ok(taken.chain(new).map(LotNumber))
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lot::{Lot, LotNumber};
 use super::row::Row;
+use crate::event::Timestamp;
 
 /// So many lots lie in the member itself, and so many in each chunk of the past.
 const CHUNK: usize = 32;
@@ -15,7 +16,7 @@ const CHUNK: usize = 32;
 /// A member who buys every day has thousands of lots, nearly all of them used up. The newest lie in the
 /// member, older ones in chunks that copies of the member share but for those that are changed; and what
 /// is asked at every command is asked of the open lots only.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<Lot>", into = "Vec<Lot>")]
 pub(crate) struct Lots {
     recent: Vec<Row>,
@@ -55,6 +56,12 @@ impl Lots {
     pub(crate) fn open_count(&self) -> usize {
         let past = self.past.as_ref().map_or(0, |past| past.open.len());
         past + self.recent.iter().filter(|row| row.is_open()).count()
+    }
+
+    /// The earliest instant at which free points expire or a lot matures.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        let past = self.past.iter().flat_map(|past| past.open_rows());
+        past.chain(&self.recent).filter_map(Row::next_due).min()
     }
 
     pub(crate) fn get(&self, number: LotNumber) -> Option<Lot> {
@@ -143,8 +150,11 @@ impl Lots {
 
 impl Past {
     fn open(&self) -> impl Iterator<Item = Lot> {
-        let rows = self.open.iter().filter_map(|number| self.get(*number));
-        rows.map(Row::lot)
+        self.open_rows().map(Row::lot)
+    }
+
+    fn open_rows(&self) -> impl Iterator<Item = &Row> {
+        self.open.iter().filter_map(|number| self.get(*number))
     }
 
     fn last(&self) -> Option<LotNumber> {
@@ -202,6 +212,21 @@ fn find(rows: &[Row], number: LotNumber) -> Option<&Row> {
     rows.get(place(rows, number).ok()?)
 }
 
+impl Clone for Lots {
+    fn clone(&self) -> Self {
+        Self {
+            recent: self.recent.clone(),
+            past: self.past.clone(),
+        }
+    }
+
+    /// Copies into memory that is there.
+    fn clone_from(&mut self, other: &Self) {
+        self.recent.clone_from(&other.recent);
+        self.past.clone_from(&other.past);
+    }
+}
+
 impl PartialEq for Lots {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
@@ -229,7 +254,6 @@ impl From<Lots> for Vec<Lot> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Timestamp;
     use crate::loyalty::points::Points;
     use proptest::prelude::*;
 

@@ -1,5 +1,7 @@
 //! What a ledger remembers of one member.
 
+use std::sync::{Arc, LazyLock};
+
 use serde::{Deserialize, Serialize};
 
 use super::calendar;
@@ -13,7 +15,7 @@ use crate::event::Timestamp;
 ///
 /// Changed by [`apply`](super::apply) only. As of the instant of the last entry: what became due later
 /// is booked with the member's next command, at the instant at which it was due.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Member {
     pub(crate) as_of: Timestamp,
     pub(crate) joined: Option<Timestamp>,
@@ -22,6 +24,9 @@ pub struct Member {
     pub(crate) granted: Points,
     /// What most members have nothing of.
     pub(super) more: Option<Box<More>>,
+    /// How many entries were booked upon it since it came into memory: not a part of the state.
+    #[serde(skip)]
+    pub(super) revision: u64,
 }
 
 /// What a member has besides lots.
@@ -55,6 +60,28 @@ impl More {
         issued: 0,
         card: None,
     };
+}
+
+impl Clone for Member {
+    fn clone(&self) -> Self {
+        Self {
+            lots: self.lots.clone(),
+            more: self.more.clone(),
+            ..*self
+        }
+    }
+
+    /// Copies into memory that is there.
+    fn clone_from(&mut self, other: &Self) {
+        let (mut lots, mut more) = (std::mem::take(&mut self.lots), self.more.take());
+        lots.clone_from(&other.lots);
+        more.clone_from(&other.more);
+        *self = Self {
+            lots,
+            more,
+            ..*other
+        };
+    }
 }
 
 impl PartialEq for Member {
@@ -106,7 +133,14 @@ impl Member {
             available: Points::ZERO,
             granted: Points::ZERO,
             more: None,
+            revision: 0,
         }
+    }
+
+    /// The same, shared.
+    pub(crate) fn nobody() -> &'static Arc<Self> {
+        static NOBODY: LazyLock<Arc<Member>> = LazyLock::new(|| Arc::new(Member::unknown()));
+        &NOBODY
     }
 
     pub(crate) fn more(&self) -> &More {

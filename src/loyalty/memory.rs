@@ -1,21 +1,18 @@
 //! A store in memory.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
-use std::hash::Hash;
 use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
 
-use super::deed::Deed;
-use super::entry::Entry;
+use super::entry::{Change, Entry};
 use super::member::Member;
 use super::names::{AccountId, CommandId};
 use super::people::People;
 use super::privacy::Directory;
-use super::states::{Books, Key, Record};
-use super::store::{Batch, CommitError, Store, StoreError, Versioned};
+use super::states::{Key, Record, States};
+use super::store::{Batch, CommitError, InPlace, Store, StoreError, Versioned};
 
 /// A store in memory: for tests, simulations, what-ifs, and programmes that keep their own journal.
 ///
@@ -28,61 +25,73 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Shelf {
-    members: HashMap<AccountId, (u64, Arc<Member>), RandomState>,
-    deeds: HashMap<CommandId, (u64, Arc<Deed>), RandomState>,
-    books: (u64, Books),
+    /// A member's version is its revision.
+    states: States,
+    /// The versions of commands that later ones amended; the others are at 1.
+    amended: HashMap<CommandId, u64, RandomState>,
+    books_version: u64,
     journal: Vec<Entry>,
-    lots: u64,
+    /// How many entries are in the versions.
+    versioned: usize,
+    last_lot: u64,
 }
 
 impl Shelf {
     fn version(&self, key: &Key) -> u64 {
         match key {
-            Key::Member(account) => self.members.get(account).map_or(0, |(version, _)| *version),
-            Key::Deed(id) => self.deeds.get(id).map_or(0, |(version, _)| *version),
-            Key::Books => self.books.0,
+            Key::Member(account) => self.states.members.get(account).map_or(0, |m| m.revision),
+            Key::Deed(id) => match self.amended.get(id) {
+                Some(version) => *version,
+                None => u64::from(self.states.deeds.contains_key(id)),
+            },
+            Key::Books => self.books_version,
         }
     }
 
-    fn get(&self, key: &Key) -> Option<(u64, Record)> {
-        match key {
-            Key::Member(account) => {
-                let (version, member) = self.members.get(account)?;
-                Some((*version, Record::Member(member.clone())))
-            }
-            Key::Deed(id) => {
-                let (version, deed) = self.deeds.get(id)?;
-                Some((*version, Record::Deed(deed.clone())))
-            }
-            Key::Books => {
-                let (version, books) = self.books;
-                (version > 0).then_some((version, Record::Books(books)))
-            }
+    fn get(&self, key: &Key) -> Versioned {
+        let version = self.version(key);
+        Versioned {
+            version,
+            record: self.states.get(key).filter(|_| version > 0),
         }
     }
 
-    /// Puts a record under its name, one version on; one of another kind than its name is ignored.
-    fn put(&mut self, key: Key, record: Record) {
-        match (key, record) {
-            (Key::Member(account), Record::Member(member)) => {
-                raise(&mut self.members, account, member)
+    /// Puts a record under its name, at a higher version; one of another kind than its name is ignored.
+    fn put(&mut self, key: Key, mut record: Record) {
+        let version = self.version(&key);
+        match (&key, &mut record) {
+            (Key::Member(_), Record::Member(member)) if member.revision <= version => {
+                Arc::make_mut(member).revision = version + 1;
             }
-            (Key::Deed(id), Record::Deed(deed)) => raise(&mut self.deeds, id, deed),
-            (Key::Books, Record::Books(books)) => self.books = (self.books.0 + 1, books),
+            (Key::Deed(id), Record::Deed(_)) if version > 0 => {
+                self.amended.insert(id.clone(), version + 1);
+            }
+            (Key::Books, Record::Books(_)) => self.books_version += 1,
             _ => {}
         }
+        self.states.insert(key, record);
     }
-}
 
-fn raise<K: Eq + Hash, V>(records: &mut HashMap<K, (u64, V), RandomState>, key: K, value: V) {
-    match records.entry(key) {
-        Slot::Occupied(mut present) => {
-            let version = present.get().0;
-            present.insert((version + 1, value));
+    fn in_place(&mut self) -> InPlace<'_> {
+        InPlace {
+            states: &mut self.states,
+            entries: &mut self.journal,
+            last_lot: &mut self.last_lot,
         }
-        Slot::Vacant(place) => {
-            place.insert((1, value));
+    }
+
+    /// Raises the versions of the records without an account that the last decisions in place changed.
+    fn raise_versions(&mut self) {
+        for entry in self.journal.iter().skip(self.versioned) {
+            match &entry.change {
+                Change::Amended { deed, .. } => {
+                    *self.amended.entry(deed.clone()).or_insert(1) += 1;
+                }
+                Change::Expected { .. } => self.books_version += 1,
+                _ => {}
+            }
         }
+        self.versioned = self.journal.len();
     }
 }
 
@@ -93,8 +102,11 @@ impl MemoryStore {
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        // A visitor that panicked changed nothing: changes happen in `commit`, after all checks.
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+        // Whoever panicked changed nothing: `commit` changes after all checks, and a draft of a decision
+        // undoes what it did.
+        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        shelf.raise_versions();
+        shelf
     }
 
     fn people(&self) -> MutexGuard<'_, People> {
@@ -105,17 +117,7 @@ impl MemoryStore {
 impl Store for MemoryStore {
     fn load(&self, keys: &[Key]) -> Result<Vec<Versioned>, StoreError> {
         let shelf = self.shelf();
-        let find = |key| match shelf.get(key) {
-            Some((version, record)) => Versioned {
-                version,
-                record: Some(record),
-            },
-            None => Versioned {
-                version: 0,
-                record: None,
-            },
-        };
-        Ok(keys.iter().map(find).collect())
+        Ok(keys.iter().map(|key| shelf.get(key)).collect())
     }
 
     fn commit(&self, batch: Batch) -> Result<u64, CommitError> {
@@ -135,6 +137,7 @@ impl Store for MemoryStore {
         }
         let first = shelf.journal.len() as u64 + 1;
         shelf.journal.extend(batch.entries);
+        shelf.versioned = shelf.journal.len();
         Ok(first)
     }
 
@@ -157,10 +160,11 @@ impl Store for MemoryStore {
         visit: &mut dyn FnMut(&Key, &Record) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let shelf = self.shelf();
-        let members = shelf.members.keys().cloned().map(Key::Member);
-        let deeds = shelf.deeds.keys().cloned().map(Key::Deed);
+        let states = &shelf.states;
+        let members = states.members.keys().cloned().map(Key::Member);
+        let deeds = states.deeds.keys().cloned().map(Key::Deed);
         for key in members.chain(deeds).chain([Key::Books]) {
-            if let Some((_, record)) = shelf.get(&key)
+            if let Some(record) = shelf.get(&key).record
                 && visit(&key, &record).is_break()
             {
                 break;
@@ -169,14 +173,27 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn members(
+        &self,
+        visit: &mut dyn FnMut(&AccountId, &Member) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let shelf = self.shelf();
+        for (account, member) in shelf.states.members() {
+            if visit(account, member).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn reserve_lots(&self, count: u64) -> Result<Range<u64>, StoreError> {
+        self.shelf().in_place().reserve_lots(count)
+    }
+
+    fn in_place(&self, work: &mut dyn FnMut(&mut InPlace<'_>)) -> bool {
         let mut shelf = self.shelf();
-        let first = shelf.lots + 1;
-        let end = first
-            .checked_add(count)
-            .ok_or(StoreError::LotsExhausted { last: shelf.lots })?;
-        shelf.lots = end - 1;
-        Ok(first..end)
+        work(&mut shelf.in_place());
+        true
     }
 }
 
@@ -201,7 +218,12 @@ impl Directory for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Timestamp;
     use crate::loyalty::states::Books;
+    use crate::loyalty::{
+        Action, Basis, Command, Earn, EarnRule, Hold, Ledger, Points, Redeem, Rules,
+    };
+    use std::panic::{AssertUnwindSafe, catch_unwind};
 
     fn batch(expected: u64) -> Batch {
         Batch {
@@ -239,5 +261,80 @@ mod tests {
         assert_eq!(store.reserve_lots(1).unwrap(), 4..5);
         assert!(store.reserve_lots(u64::MAX).is_err());
         assert_eq!(store.reserve_lots(0).unwrap(), 5..5);
+    }
+
+    struct Panics;
+
+    impl EarnRule for Panics {
+        fn points(&self, order: &Earn, _: &Member, _: Timestamp) -> Points {
+            assert!(order.basis != Basis::Money(13), "13");
+            Points(order.tags.len() as i64)
+        }
+    }
+
+    fn ledger() -> Ledger<MemoryStore> {
+        let programme = r#"{"earn": {"rounding": "floor", "round_scope": "order"},
+            "earn_rules": [{"rate": [1, 1]}], "expiry": {"kind": "days", "n": 10}}"#;
+        let rules = Rules::new(serde_json::from_str(programme).unwrap()).unwrap();
+        Ledger::new(MemoryStore::new(), rules.with_earn_rule(Arc::new(Panics)))
+    }
+
+    fn command(id: &str, day: i64, action: impl Into<Action>) -> Command {
+        let at = Timestamp::EPOCH.saturating_add_s(day * crate::event::DAY_S);
+        Command::new(id, at, action)
+    }
+
+    #[test]
+    fn every_decision_raises_the_versions_of_what_it_changes() {
+        let ledger = ledger();
+        let versions = || {
+            let keys = [Key::Member("ann".into()), Key::Deed("h".into()), Key::Books];
+            let found = ledger.store().load(&keys).unwrap();
+            [0, 1, 2].map(|at: usize| found[at].version)
+        };
+        assert_eq!(versions(), [0, 0, 0]);
+        ledger
+            .submit(command("e", 0, Earn::money("ann", 50)))
+            .unwrap();
+        let [earned, ..] = versions();
+        assert!(earned > 0);
+        ledger
+            .submit(command("h", 1, Hold::points("ann", Points(5), None)))
+            .unwrap();
+        let [held, hold, _] = versions();
+        assert!(held > earned);
+        assert_eq!(hold, 1);
+        // Refused after its points have expired: nothing is written.
+        ledger
+            .submit(command("r", 20, Redeem::points("ann", Points(1))))
+            .unwrap_err();
+        assert_eq!(versions(), [held, 1, 0]);
+        let capture = Action::Capture {
+            hold: "h".into(),
+            points: None,
+        };
+        ledger.submit(command("c", 2, capture)).unwrap();
+        let [captured, hold, books] = versions();
+        assert!(captured > held);
+        assert_eq!((hold, books), (2, 0));
+    }
+
+    #[test]
+    fn a_panic_in_a_rule_changes_nothing() {
+        let ledger = ledger();
+        ledger
+            .submit(command("e", 0, Earn::money("ann", 50)))
+            .unwrap();
+        let entries = ledger.store().shelf().journal.clone();
+        // The points of the first order have expired, which is booked before the rule is asked.
+        let unlucky = command("f", 20, Earn::money("ann", 13));
+        let panicked = catch_unwind(AssertUnwindSafe(|| ledger.submit(unlucky)));
+        panicked.unwrap_err();
+        assert_eq!(ledger.store().shelf().journal, entries);
+        let account = ledger.account(&"ann".into(), Timestamp::EPOCH).unwrap();
+        assert_eq!(account.available, Points(50));
+        ledger
+            .submit(command("g", 20, Earn::money("ann", 7)))
+            .unwrap();
     }
 }

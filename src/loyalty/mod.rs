@@ -150,4 +150,4 @@ pub use refusal::Refusal;
 pub use rules::{EarnRule, Rules};
 pub use snapshot::{Account, GroupStanding, LotStanding, Snapshot};
 pub use states::{Books, Key, Record, States};
-pub use store::{Batch, CommitError, Store, StoreError, Versioned};
+pub use store::{Batch, CommitError, InPlace, Store, StoreError, Versioned};

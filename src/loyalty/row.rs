@@ -44,6 +44,21 @@ impl Row {
         }
     }
 
+    /// When its free points expire or it matures, whichever comes first.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        if let Row::Narrow(narrow) = self
+            && !narrow.pending
+        {
+            // Nearly all of them.
+            let expires = narrow.free > 0 && narrow.expires_at_s != 0;
+            return expires.then(|| instant(narrow.expires_at_s));
+        }
+        let lot = self.lot();
+        let expires_at = lot.expires_at.filter(|_| lot.free.0 > 0);
+        let matures_at = lot.pending.then_some(lot.available_at);
+        expires_at.into_iter().chain(matures_at).min()
+    }
+
     pub(crate) fn lot(&self) -> Lot {
         match self {
             Row::Narrow(narrow) => narrow.lot(),
@@ -93,7 +108,6 @@ impl Narrow {
 
     fn lot(&self) -> Lot {
         let points = |points: u32| Points(i64::from(points));
-        let instant = |s: u32| Timestamp::EPOCH.saturating_add_s(i64::from(s));
         let earned_at = instant(self.earned_at_s);
         Lot {
             number: LotNumber(u64::from(self.number)),
@@ -113,6 +127,10 @@ impl Narrow {
             pending: self.pending,
         }
     }
+}
+
+fn instant(s: u32) -> Timestamp {
+    Timestamp::EPOCH.saturating_add_s(i64::from(s))
 }
 
 #[cfg(test)]
@@ -157,6 +175,8 @@ mod tests {
             prop_assert_eq!(row.lot(), lot);
             prop_assert_eq!(row.number(), lot.number);
             prop_assert_eq!(row.is_open(), free.0 > 0 || held.0 > 0 || pending);
+            let due = [lot.expires_at.filter(|_| free.0 > 0), pending.then_some(lot.available_at)];
+            prop_assert_eq!(row.next_due(), due.into_iter().flatten().min());
         }
     }
 }

@@ -49,6 +49,40 @@ pub struct States {
     pub(crate) members: HashMap<AccountId, Arc<Member>, RandomState>,
     pub(crate) deeds: HashMap<CommandId, Arc<Deed>, RandomState>,
     pub(crate) books: Books,
+    pub(crate) spare: Spare,
+}
+
+/// Memory of copies that nobody needs any more, for the next ones; no part of the states.
+#[derive(Debug, Default)]
+pub(crate) struct Spare(Vec<Member>);
+
+/// So many are kept: one for each member that a command usually touches.
+const SPARE: usize = 2;
+
+impl Spare {
+    pub(crate) fn copy(&mut self, member: &Member) -> Member {
+        let mut copy = self.0.pop().unwrap_or(Member::unknown());
+        copy.clone_from(member);
+        copy
+    }
+
+    pub(crate) fn give(&mut self, copy: Member) {
+        if self.0.len() < SPARE {
+            self.0.push(copy);
+        }
+    }
+}
+
+impl Clone for Spare {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Spare {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl States {

@@ -10,7 +10,7 @@ use super::entry::Entry;
 use super::journal::JournalError;
 use super::member::Member;
 use super::names::AccountId;
-use super::states::{Key, Record};
+use super::states::{Key, Record, States};
 
 /// Where a ledger is kept: records with versions, and a journal that only grows.
 ///
@@ -86,6 +86,35 @@ pub trait Store: Send + Sync {
     fn settle(&self) -> Result<(), StoreError> {
         Ok(())
     }
+
+    /// Lets `work` decide upon the records themselves, while nobody else can, if the store has them all
+    /// in memory and need not write anything; `false` where it does not, as usual: then nothing was done.
+    ///
+    /// What `work` does is committed, one version on for each record that it changes.
+    fn in_place(&self, work: &mut dyn FnMut(&mut InPlace<'_>)) -> bool {
+        let _ = work;
+        false
+    }
+}
+
+/// All records of a store in memory, to be decided upon without copies; made by stores of this crate.
+#[derive(Debug)]
+pub struct InPlace<'a> {
+    pub(super) states: &'a mut States,
+    pub(super) entries: &'a mut Vec<Entry>,
+    /// The last lot number that was given.
+    pub(super) last_lot: &'a mut u64,
+}
+
+impl InPlace<'_> {
+    pub(super) fn reserve_lots(&mut self, count: u64) -> Result<Range<u64>, StoreError> {
+        let last = *self.last_lot;
+        let exhausted = || StoreError::LotsExhausted { last };
+        let first = last.checked_add(1).ok_or_else(exhausted)?;
+        let end = first.checked_add(count).ok_or_else(exhausted)?;
+        *self.last_lot = end - 1;
+        Ok(first..end)
+    }
 }
 
 /// A pointer to a store is a store: to share one, or to choose its kind at run time.
@@ -128,6 +157,10 @@ macro_rules! forward {
 
             fn settle(&self) -> Result<(), StoreError> {
                 (**self).settle()
+            }
+
+            fn in_place(&self, work: &mut dyn FnMut(&mut InPlace<'_>)) -> bool {
+                (**self).in_place(work)
             }
         }
     )*};

@@ -16,7 +16,7 @@ use super::super::points::Points;
 use super::super::programme::{Expiry, ExpiryFrom, Programme};
 use super::super::refusal::Refusal;
 use super::super::rules::Rules;
-use super::super::states::{Books, States};
+use super::super::states::{Books, Spare, States};
 use crate::event::Timestamp;
 
 /// States, rules and an instant, and the entries written so far.
@@ -29,17 +29,42 @@ pub(super) struct Draft<'a> {
     entries: &'a mut Vec<Entry>,
     /// How many entries there were before.
     written: usize,
+    finished: bool,
     members: SmallVec<[Working; 2]>,
     before: Before,
     numbers: &'a [LotNumber],
     lots_used: usize,
 }
 
-/// A member while it is decided upon: shared with the states until an entry changes it.
+/// A member while it is decided upon, taken out of the states.
 struct Working {
     account: AccountId,
     member: Arc<Member>,
-    changed: bool,
+    /// Whether it has a place in the states.
+    known: bool,
+    before: MemberBefore,
+}
+
+/// A member as it was before the first entry that changed it.
+enum MemberBefore {
+    Unchanged,
+    /// Somebody else has it, too: the working one is a copy.
+    Shared(Arc<Member>),
+    /// The working one was changed itself.
+    Copied(Member),
+}
+
+impl Working {
+    /// The member, to be changed; with memory for a copy.
+    fn member_mut(&mut self, spare: &mut Spare) -> &mut Member {
+        if matches!(self.before, MemberBefore::Unchanged) {
+            self.before = match Arc::get_mut(&mut self.member) {
+                Some(member) => MemberBefore::Copied(spare.copy(member)),
+                None => MemberBefore::Shared(self.member.clone()),
+            };
+        }
+        Arc::make_mut(&mut self.member)
+    }
 }
 
 /// Other records as they were before the first entry that changed them.
@@ -58,12 +83,10 @@ impl<'a> Draft<'a> {
         command: &'a Command,
         numbers: &'a [LotNumber],
     ) -> Self {
-        Self {
-            now: command.at,
-            command: Some(&command.id),
-            numbers,
-            ..Self::tick(states, entries, rules, programme, command.at)
-        }
+        let mut draft = Self::tick(states, entries, rules, programme, command.at);
+        draft.command = Some(&command.id);
+        draft.numbers = numbers;
+        draft
     }
 
     /// Without a command: only time passes.
@@ -81,6 +104,7 @@ impl<'a> Draft<'a> {
             command: None,
             states,
             written: entries.len(),
+            finished: false,
             entries,
             members: SmallVec::new(),
             before: Before::default(),
@@ -98,18 +122,20 @@ impl<'a> Draft<'a> {
     }
 
     /// Puts the members into the states.
-    pub(super) fn finish(self) {
-        for working in self.members.into_iter().filter(|w| w.changed) {
-            self.states.members.insert(working.account, working.member);
-        }
-    }
-
-    /// Brings the records back to what they were, and forgets the entries.
-    pub(super) fn undo(self) {
-        self.entries.truncate(self.written);
-        self.states.deeds.extend(self.before.deeds);
-        if let Some(books) = self.before.books {
-            self.states.books = books;
+    pub(super) fn finish(mut self) {
+        self.finished = true;
+        for working in self.members.drain(..) {
+            let changed = !matches!(working.before, MemberBefore::Unchanged);
+            if let MemberBefore::Copied(copy) = working.before {
+                self.states.spare.give(copy);
+            }
+            put_back(
+                self.states,
+                working.account,
+                working.member,
+                working.known,
+                changed,
+            );
         }
     }
 
@@ -137,19 +163,22 @@ impl<'a> Draft<'a> {
         self.working(account);
     }
 
-    /// The member of an account, to be changed.
-    fn working(&mut self, account: &AccountId) -> Option<&mut Working> {
+    /// The place of the member of an account among those that are decided upon.
+    fn working(&mut self, account: &AccountId) -> usize {
         let at = self.members.iter().position(|w| w.account == *account);
-        let at = at.unwrap_or_else(|| {
-            let member = self.states.members.get(account).cloned();
+        at.unwrap_or_else(|| {
+            let nobody = Member::nobody();
+            let place = self.states.members.get_mut(account);
+            let known = place.is_some();
             self.members.push(Working {
                 account: account.clone(),
-                member: member.unwrap_or_else(|| Arc::new(Member::unknown())),
-                changed: false,
+                member: place
+                    .map_or_else(|| nobody.clone(), |m| std::mem::replace(m, nobody.clone())),
+                known,
+                before: MemberBefore::Unchanged,
             });
             self.members.len() - 1
-        });
-        self.members.get_mut(at)
+        })
     }
 
     pub(super) fn member(&self, account: &AccountId) -> &Member {
@@ -176,9 +205,9 @@ impl<'a> Draft<'a> {
         };
         match entry.account() {
             Some(account) => {
-                if let Some(working) = self.working(account) {
-                    apply_to(Arc::make_mut(&mut working.member), account, &entry)?;
-                    working.changed = true;
+                let at = self.working(account);
+                if let Some(working) = self.members.get_mut(at) {
+                    apply_to(working.member_mut(&mut self.states.spare), account, &entry)?;
                 }
             }
             None => {
@@ -350,6 +379,51 @@ impl<'a> Draft<'a> {
             id: id.clone(),
             deed: Arc::new(deed),
         })
+    }
+}
+
+impl Drop for Draft<'_> {
+    /// Unless it was finished, brings the records back to what they were, and forgets the entries: also
+    /// when a rule in code panics.
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        self.entries.truncate(self.written);
+        for working in self.members.drain(..) {
+            let member = match working.before {
+                MemberBefore::Unchanged => working.member,
+                MemberBefore::Shared(before) => before,
+                MemberBefore::Copied(before) => {
+                    let mut member = working.member;
+                    let changed = std::mem::replace(Arc::make_mut(&mut member), before);
+                    self.states.spare.give(changed);
+                    member
+                }
+            };
+            put_back(self.states, working.account, member, working.known, false);
+        }
+        self.states.deeds.extend(self.before.deeds.drain(..));
+        if let Some(books) = self.before.books {
+            self.states.books = books;
+        }
+    }
+}
+
+/// Gives the states back what was taken out of them, and what is new.
+fn put_back(
+    states: &mut States,
+    account: AccountId,
+    member: Arc<Member>,
+    known: bool,
+    changed: bool,
+) {
+    if known {
+        if let Some(place) = states.members.get_mut(&account) {
+            *place = member;
+        }
+    } else if changed {
+        states.members.insert(account, member);
     }
 }
 

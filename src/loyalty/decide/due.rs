@@ -152,14 +152,6 @@ impl Draft<'_> {
 /// The earliest instant at which something falls due.
 fn next_due(member: &Member) -> Option<Timestamp> {
     let holds = member.more().holds.iter().filter_map(|share| share.until);
-    let expiries = member
-        .open_lots()
-        .filter(|lot| lot.free.0 > 0)
-        .filter_map(|lot| lot.expires_at);
-    let maturities = member
-        .open_lots()
-        .filter(|lot| lot.pending)
-        .map(|lot| lot.available_at);
     let term = member.more().term.map(|term| term.until);
-    holds.chain(expiries).chain(maturities).chain(term).min()
+    holds.chain(member.lots.next_due()).chain(term).min()
 }

@@ -100,10 +100,8 @@ pub(super) fn decide_on(
             draft.finish();
             Ok((submitted, lots_used))
         }
-        Err(refusal) => {
-            draft.undo();
-            Err(refusal)
-        }
+        // The draft undoes what it did.
+        Err(refusal) => Err(refusal),
     }
 }
 
@@ -160,12 +158,9 @@ pub(super) fn fall_due_on(
     let programme = rules.at(now).ok_or(Refusal::NoProgramme { at: now })?;
     not_before(states, account, now)?;
     let mut draft = Draft::tick(states, entries, rules, programme, now);
-    let booked = draft.fall_due(account);
-    match booked {
-        Ok(()) => draft.finish(),
-        Err(_) => draft.undo(),
-    }
-    booked
+    draft.fall_due(account)?;
+    draft.finish();
+    Ok(())
 }
 
 /// The records that [`decide`] reads for a command, as far as the records at hand tell.
