@@ -16,6 +16,7 @@ pub(crate) mod gamma;
 pub(crate) mod gompertz_race;
 pub(crate) mod hypergeometric;
 pub(crate) mod incomplete;
+pub(crate) mod inverse;
 pub(crate) mod optimise;
 pub(crate) mod pareto_race;
 pub(crate) mod pareto_tail;

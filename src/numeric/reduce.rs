@@ -36,6 +36,25 @@ pub(crate) fn map_into<I: Sync, O: Send>(
     map_tree(inputs, outputs, &f);
 }
 
+/// Calls `f` with each block of `length` values (the last may be shorter) and its number. Blocks are
+/// worked on apart, on all threads.
+pub(crate) fn each_block<T: Send>(
+    values: &mut [T],
+    length: usize,
+    f: impl Fn(usize, &mut [T]) + Sync + Send,
+) {
+    #[cfg(feature = "parallel")]
+    {
+        use rayon::prelude::*;
+        let blocks = values.par_chunks_mut(length).enumerate();
+        blocks.for_each(|(number, block)| f(number, block));
+    }
+    #[cfg(not(feature = "parallel"))]
+    for (number, block) in values.chunks_mut(length).enumerate() {
+        f(number, block);
+    }
+}
+
 fn sum_tree<T: Send>(
     range: Range<usize>,
     fold: &(impl Fn(Range<usize>) -> T + Sync),

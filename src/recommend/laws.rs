@@ -12,7 +12,7 @@
 
 use thiserror::Error;
 
-use super::{Query, QueryError, Scorer, Scratch};
+use super::{Explainer, Query, QueryError, Scorer, Scratch};
 
 /// A law that a model breaks.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -66,6 +66,53 @@ pub enum Broken {
         /// The item.
         item: u32,
     },
+    /// The reasons given for a score do not sum to it.
+    #[error("query {query}: the reasons for item {item} sum to {sum}, its score is {score}")]
+    Reasons {
+        /// The query's place in the list.
+        query: usize,
+        /// The item.
+        item: u32,
+        /// What the reasons sum to.
+        sum: f64,
+        /// The score.
+        score: f64,
+    },
+}
+
+/// Tries that reasons sum to the scores: exactly to that of the explanation, and up to rounding (1e-5 of the
+/// sum of their sizes, and the least normal number) to that of the model.
+///
+/// # Errors
+/// The first law found broken.
+pub fn check_reasons(model: &dyn Explainer, queries: &[Query<'_>]) -> Result<(), Broken> {
+    let mut scratch = Scratch::new();
+    for (number, query) in queries.iter().enumerate() {
+        let scores = scanned(model, number, query, &mut scratch)?;
+        for (item, &score) in (0..).zip(&scores) {
+            let why = model.explain(query, item);
+            let why = why.map_err(|source| Broken::NoAnswer {
+                query: number,
+                source,
+            })?;
+            let amounts = || why.contributions.iter().map(|reason| reason.amount);
+            let sum: f64 = amounts().sum();
+            let size: f64 = amounts().map(f64::abs).sum();
+            const TINY: f64 = f32::MIN_POSITIVE as f64;
+            // A score beyond the range of `f32` is cut off there.
+            let rounded = sum.clamp(f64::from(f32::MIN), f64::from(f32::MAX));
+            let near = (rounded - f64::from(score)).abs() <= 1e-5 * size + TINY;
+            if sum.to_bits() != why.score.to_bits() || !near {
+                return Err(Broken::Reasons {
+                    query: number,
+                    item,
+                    sum,
+                    score: if near { why.score } else { f64::from(score) },
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Tries the laws on some queries: every score is finite; a scan shows every item once, in order; alone
@@ -97,7 +144,7 @@ pub fn check(scorer: &dyn Scorer, queries: &[Query<'_>]) -> Result<(), Broken> {
                 source,
             })?;
             let [alone] = alone;
-            let near = (left - alone).abs() <= 1e-5 * largest;
+            let near = (left - alone).abs() <= 1e-5 * largest + f32::MIN_POSITIVE;
             if left.to_bits() != right.to_bits() || !near {
                 return Err(Broken::Differs {
                     query: number,

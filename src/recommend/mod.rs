@@ -29,6 +29,9 @@
 //! | you want | take |
 //! |---|---|
 //! | a list for somebody of whom nothing is known, and the baseline that every model must beat | [`Popularity`] |
+//! | lists of your own that need no tuning, "similar to this", a model that is fitted in a second | [`ItemKnn`] |
+//! | better lists than neighbours give, for up to some ten thousand items | [`Ease`] |
+//! | to say why | an [`Explainer`] |
 //! | a model of your own | implement [`Scorer`], test it with [`laws`] |
 //! | to hold back what was taken, what is out of stock, … | an [`ItemFilter`], several with [`ItemFilter::and`] |
 //! | to order the list for more than the score | a [`Reranker`] |
@@ -43,15 +46,23 @@
 //! A query costs the model's scores and one comparison an item. It allocates nothing: the caller lends a
 //! [`Scratch`] and the list, which grow to what they need and stay so.
 
+mod ease;
 mod error;
+mod explain;
 mod filter;
+mod item_knn;
+mod item_weights;
 pub mod laws;
 mod popularity;
 mod query;
+mod saved;
 mod top;
 
+pub use ease::{Ease, EaseConfig, Precision};
 pub use error::QueryError;
+pub use explain::{Contribution, Explainer, Explanation};
 pub use filter::{Allowed, Both, ItemFilter, Unseen};
+pub use item_knn::{ItemKnn, ItemSimilarity};
 pub use popularity::Popularity;
 pub use query::{Query, Scratch};
 pub use top::{Scored, recommend};

@@ -1,5 +1,7 @@
 //! Which customer took which item, how much: the matrix that recommendations are learnt from.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Summary, check_table};
 use crate::error::DataError;
 use crate::event::Interactions;
@@ -199,7 +201,8 @@ impl Summary for InteractionSummary {
 ///
 /// Compressed sparse rows; [`transposed`](Self::transposed) has a row for each item instead. A weight of 0
 /// is a row that was seen, and stays.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "SavedMatrix")]
 pub struct InteractionMatrix {
     columns: u32,
     /// Where each row ends; it begins where the one before ends.
@@ -280,6 +283,57 @@ impl InteractionMatrix {
     }
 }
 
+/// A matrix as it was saved, not checked yet.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedMatrix {
+    columns: u32,
+    ends: Vec<usize>,
+    column: Vec<u32>,
+    weight: Vec<f32>,
+}
+
+impl TryFrom<SavedMatrix> for InteractionMatrix {
+    type Error = DataError;
+
+    fn try_from(saved: SavedMatrix) -> Result<Self, DataError> {
+        let wrong = |field: &str, value: String, expected| {
+            Err(DataError::Field {
+                field: field.to_owned(),
+                value,
+                expected,
+            })
+        };
+        let rows = u32::try_from(saved.ends.len()).unwrap_or(u32::MAX);
+        check_numbers(rows, saved.columns)?;
+        let entries = saved.ends.last().copied().unwrap_or(0);
+        let lengths = (saved.column.len(), saved.weight.len());
+        if !saved.ends.is_sorted() || lengths != (entries, entries) {
+            let expected = "ascending to the number of columns and of weights";
+            return wrong("ends", format!("up to {entries}"), expected);
+        }
+        let matrix = Self {
+            columns: saved.columns,
+            ends: saved.ends,
+            column: saved.column,
+            weight: saved.weight,
+        };
+        for (columns, weights) in matrix.iter() {
+            let ascends = columns.is_sorted_by(|left, right| left < right);
+            if !ascends || columns.last().is_some_and(|&last| last >= matrix.columns) {
+                let expected = "known columns, ascending in each row";
+                return wrong("column", format!("{columns:?}"), expected);
+            }
+            let bad = weights.iter().find(|w| !(w.is_finite() && **w >= 0.0));
+            if let Some(weight) = bad {
+                let expected = "a finite number that is not negative";
+                return wrong("weight", weight.to_string(), expected);
+            }
+        }
+        Ok(matrix)
+    }
+}
+
 struct Builder {
     rows: usize,
     matrix: InteractionMatrix,
@@ -350,6 +404,28 @@ mod tests {
         assert_eq!(transposed.row(0), (&[3][..], &[2.0][..]));
         assert_eq!(transposed.row(1), (&[1, 3][..], &[4.0, 1.0][..]));
         assert_eq!(transposed.transposed(), matrix);
+    }
+
+    #[test]
+    fn a_saved_matrix_is_read_back_and_a_damaged_one_refused() {
+        let matrix = matrix(&[(3, 1, 1.0), (0, 2, 0.5), (3, 0, 2.0)]);
+        let saved = serde_json::to_string(&matrix).unwrap();
+        assert_eq!(
+            serde_json::from_str::<InteractionMatrix>(&saved).unwrap(),
+            matrix
+        );
+        for (from, to, message) in [
+            ("[1,1,1,3]", "[1,1,1,4]", "the field `ends`"),
+            ("[1,1,1,3]", "[2,1,1,3]", "the field `ends`"),
+            ("[2,0,1]", "[2,1,1]", "the field `column`"),
+            ("[2,0,1]", "[3,0,1]", "the field `column`"),
+            ("0.5", "-0.5", "the field `weight`"),
+        ] {
+            assert!(saved.contains(from), "{saved}");
+            let damaged = saved.replacen(from, to, 1);
+            let error = serde_json::from_str::<InteractionMatrix>(&damaged).unwrap_err();
+            assert!(error.to_string().starts_with(message), "{error}");
+        }
     }
 
     #[test]

@@ -1,0 +1,347 @@
+//! EASE: what each item says of each other, in closed form.
+
+use serde::{Deserialize, Serialize};
+
+use super::item_weights::{ItemWeights, Linear};
+use super::saved::Format;
+use super::{Explainer, Explanation, Query, QueryError, Scorer, Scratch};
+use crate::error::{ConfigError, DataError, Error, FitError};
+use crate::numeric::inverse::invert;
+use crate::numeric::reduce::each_block;
+use crate::summary::InteractionMatrix;
+
+/// In how many bits the weights are computed and kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// `f32`: half the memory and time; the lists are the same but for ties.
+    Single,
+    /// `f64`.
+    Double,
+}
+
+/// How [`Ease`] is fitted.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EaseConfig {
+    /// λ, what is added to the diagonal of the item–item counts: the larger, the less a rare pair counts. Positive;
+    /// hundreds are usual, more with more customers. Choose it on held-out data.
+    pub lambda: f64,
+    /// In how many bits.
+    pub precision: Precision,
+    /// The most items that a fit takes on: it needs items² numbers, 6.4 GB for 40,000 in single precision, and
+    /// items³ operations.
+    pub items_max: u32,
+}
+
+/// EASE, the embarrassingly shallow autoencoder: score(t) = Σ B[j, t] over the items j that were taken, where B best
+/// foretells each item from all others.
+///
+/// How much of an item was taken does not count, only that it was. An item can speak against another: weights may be
+/// negative.
+///
+/// ```
+/// use tenure::recommend::{Ease, EaseConfig, Explainer, Precision, Query, Scratch, Unseen, recommend};
+/// use tenure::summary::InteractionSummary;
+///
+/// let mut log = InteractionSummary::new();
+/// for (customer, item) in [(0, 0), (0, 1), (1, 0), (1, 1), (2, 1), (2, 2), (3, 0)] {
+///     log.push(customer, item, 1.0)?;
+/// }
+/// let matrix = log.matrix();
+/// let config = EaseConfig { lambda: 0.5, precision: Precision::Single, items_max: 20_000 };
+/// let model = Ease::fit(&matrix, &config)?;
+///
+/// let customer = Query::Customer(3);
+/// let (mut scratch, mut best) = (Scratch::new(), Vec::new());
+/// recommend(&model, &customer, 1, &Unseen(&matrix), &mut scratch, &mut best)?;
+/// assert_eq!(best[0].item, 1);
+/// let why = model.explain(&customer, 1)?;
+/// assert_eq!(why.reasons(1)[0].item, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Cost
+/// items³ operations and items² numbers, whatever the number of customers; threads share the work and give the same
+/// bits. A query adds up a row of weights for each item taken.
+///
+/// # Source
+/// Steck (2019), *Embarrassingly shallow autoencoders for sparse data*: P = (XᵀX + λI)⁻¹, B = −P[i, j] / P[j, j] with
+/// a diagonal of 0 (equation 8).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Saved", into = "Saved")]
+pub struct Ease {
+    config: EaseConfig,
+    linear: Linear<DenseWeights>,
+}
+
+impl Ease {
+    /// Fits.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] for a λ that is not positive and finite, and for more items than `items_max`: leave
+    /// out the rarest items, or take a model whose weights are sparse. [`FitError::NotIdentified`] for a λ so small
+    /// that the precision does not tell the items apart.
+    pub fn fit(matrix: &InteractionMatrix, config: &EaseConfig) -> Result<Self, Error> {
+        let items = matrix.columns();
+        config.check(items)?;
+        let binary = Taken::new(matrix);
+        let weights = match config.precision {
+            Precision::Single => {
+                let counts = binary.counts(config.lambda as f32, |sum: &mut f32| *sum += 1.0);
+                DenseWeights::Single(weights(counts, items as usize)?)
+            }
+            Precision::Double => {
+                let counts = binary.counts(config.lambda, |sum: &mut f64| *sum += 1.0);
+                DenseWeights::Double(weights(counts, items as usize)?)
+            }
+        };
+        Ok(Self {
+            config: *config,
+            linear: Linear {
+                seen: matrix.clone(),
+                weights,
+                binary: true,
+            },
+        })
+    }
+
+    /// How the model was fitted.
+    pub fn config(&self) -> &EaseConfig {
+        &self.config
+    }
+
+    /// B: what having taken one item adds to the score of another; `None` for an item that is unknown.
+    pub fn weight(&self, from: u32, to: u32) -> Option<f64> {
+        let known = from.max(to) < self.items();
+        known.then(|| self.linear.weights.weight(from, to))
+    }
+}
+
+impl Scorer for Ease {
+    fn items(&self) -> u32 {
+        self.linear.seen.columns()
+    }
+
+    fn score(
+        &self,
+        query: &Query<'_>,
+        items: &[u32],
+        _: &mut Scratch,
+        out: &mut [f32],
+    ) -> Result<(), QueryError> {
+        self.linear.score(query, items, out)
+    }
+
+    fn scan(
+        &self,
+        query: &Query<'_>,
+        scratch: &mut Scratch,
+        visit: &mut dyn FnMut(u32, &[f32]),
+    ) -> Result<(), QueryError> {
+        self.linear.scan(query, scratch, visit)
+    }
+}
+
+impl Explainer for Ease {
+    fn explain(&self, query: &Query<'_>, item: u32) -> Result<Explanation, QueryError> {
+        self.linear.explain(query, item)
+    }
+}
+
+impl EaseConfig {
+    fn check(&self, items: u32) -> Result<(), ConfigError> {
+        if !(self.lambda > 0.0 && self.lambda.is_finite()) {
+            return Err(ConfigError::OutOfRange {
+                setting: "lambda",
+                value: self.lambda.to_string(),
+                expected: "a positive finite number",
+            });
+        }
+        if items > self.items_max {
+            return Err(ConfigError::OutOfRange {
+                setting: "items_max",
+                value: format!("{} and there are {items} items", self.items_max),
+                expected: "at least the number of items; or leave out the rarest of them",
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Who took what, without how much.
+struct Taken {
+    customers: InteractionMatrix,
+    items: InteractionMatrix,
+}
+
+impl Taken {
+    fn new(matrix: &InteractionMatrix) -> Self {
+        Self {
+            customers: matrix.clone(),
+            items: matrix.transposed(),
+        }
+    }
+
+    /// XᵀX + λI, the lower triangle, column by column.
+    fn counts<T: Copy + Default + Send + Sync>(
+        &self,
+        lambda: T,
+        count: impl Fn(&mut T) + Sync,
+    ) -> Vec<T> {
+        let items = self.items.rows() as usize;
+        let mut counts = vec![T::default(); items * items];
+        each_block(&mut counts, items.max(1), |item, column| {
+            // The diagonal begins at λ.
+            column[item] = lambda;
+            let (customers, weights) = self.items.row(item as u32);
+            let took = customers.iter().zip(weights);
+            for (&customer, _) in took.filter(|(_, weight)| **weight > 0.0) {
+                let (others, weights) = self.customers.row(customer);
+                let from = others.partition_point(|&other| (other as usize) < item);
+                let others = others.iter().zip(weights).skip(from);
+                for (&other, _) in others.filter(|(_, weight)| **weight > 0.0) {
+                    count(&mut column[other as usize]);
+                }
+            }
+        });
+        counts
+    }
+}
+
+/// B of the counts.
+fn weights<T: nalgebra::RealField + Copy>(
+    mut counts: Vec<T>,
+    items: usize,
+) -> Result<Vec<T>, FitError> {
+    let degenerate = FitError::NotIdentified {
+        parameter: "the weights of the items",
+        reason: "lambda is too small for the precision, increase it",
+    };
+    if !invert(&mut counts, items) {
+        return Err(degenerate);
+    }
+    let diagonal = counts.iter().step_by(items + 1);
+    let scale: Vec<T> = diagonal.map(|&value| -T::one() / value).collect();
+    each_block(&mut counts, items.max(1), |item, row| {
+        for (weight, &scale) in row.iter_mut().zip(&scale) {
+            *weight *= scale;
+        }
+        row[item] = T::zero();
+    });
+    if counts.iter().all(T::is_finite) {
+        return Ok(counts);
+    }
+    Err(degenerate)
+}
+
+/// Weights of which hardly any is 0, item after item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum DenseWeights {
+    Single(Vec<f32>),
+    Double(Vec<f64>),
+}
+
+impl DenseWeights {
+    fn len(&self) -> usize {
+        match self {
+            Self::Single(weights) => weights.len(),
+            Self::Double(weights) => weights.len(),
+        }
+    }
+
+    fn are_finite(&self) -> bool {
+        match self {
+            Self::Single(weights) => weights.iter().all(|weight| weight.is_finite()),
+            Self::Double(weights) => weights.iter().all(|weight| weight.is_finite()),
+        }
+    }
+
+    fn row<T>(weights: &[T], item: u32) -> &[T] {
+        let items = weights.len().isqrt();
+        let start = item as usize * items;
+        weights.get(start..start + items).unwrap_or_default()
+    }
+}
+
+impl ItemWeights for DenseWeights {
+    fn items(&self) -> u32 {
+        self.len().isqrt() as u32
+    }
+
+    fn add_row(&self, from: u32, by: f32, sums: &mut [f32]) {
+        match self {
+            Self::Single(weights) => {
+                for (sum, &weight) in sums.iter_mut().zip(Self::row(weights, from)) {
+                    *sum += by * weight;
+                }
+            }
+            Self::Double(weights) => {
+                for (sum, &weight) in sums.iter_mut().zip(Self::row(weights, from)) {
+                    *sum += by * weight as f32;
+                }
+            }
+        }
+    }
+
+    fn weight(&self, from: u32, to: u32) -> f64 {
+        let to = to as usize;
+        let weight = match self {
+            Self::Single(weights) => Self::row(weights, from).get(to).copied().map(f64::from),
+            Self::Double(weights) => Self::row(weights, from).get(to).copied(),
+        };
+        weight.unwrap_or(0.0)
+    }
+}
+
+/// The model as it is saved.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    format: Format<1>,
+    config: EaseConfig,
+    seen: InteractionMatrix,
+    weights: DenseWeights,
+}
+
+impl From<Ease> for Saved {
+    fn from(model: Ease) -> Self {
+        Self {
+            format: Format,
+            config: model.config,
+            seen: model.linear.seen,
+            weights: model.linear.weights,
+        }
+    }
+}
+
+impl TryFrom<Saved> for Ease {
+    type Error = Error;
+
+    fn try_from(saved: Saved) -> Result<Self, Error> {
+        let items = saved.seen.columns();
+        saved.config.check(items)?;
+        let wrong = |value: String, expected| DataError::Field {
+            field: "weights".to_owned(),
+            value,
+            expected,
+        };
+        let (length, items) = (saved.weights.len(), items as usize);
+        if length != items * items {
+            let found = format!("of length {length} for {items} items");
+            return Err(wrong(found, "as many numbers as there are pairs of items").into());
+        }
+        if !saved.weights.are_finite() {
+            return Err(wrong("not finite".to_owned(), "finite numbers").into());
+        }
+        Ok(Self {
+            config: saved.config,
+            linear: Linear {
+                seen: saved.seen,
+                weights: saved.weights,
+                binary: true,
+            },
+        })
+    }
+}

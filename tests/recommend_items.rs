@@ -1,0 +1,257 @@
+//! What holds for every model that scores by the items taken, whatever the data.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tenure::recommend::{
+    Ease, EaseConfig, Explainer, ItemKnn, ItemSimilarity, Precision, Query, Scored, Scratch,
+    Unseen, laws, recommend,
+};
+use tenure::summary::{InteractionMatrix, InteractionSummary};
+
+const SIMILARITIES: [ItemSimilarity; 3] = [
+    ItemSimilarity::Cosine,
+    ItemSimilarity::TfIdf,
+    ItemSimilarity::Bm25 { k1: 1.2, b: 0.75 },
+];
+
+fn ease(precision: Precision) -> EaseConfig {
+    EaseConfig {
+        lambda: 2.0,
+        precision,
+        items_max: 100,
+    }
+}
+
+fn matrix(rows: &[(u32, u32, f32)]) -> InteractionMatrix {
+    let mut log = InteractionSummary::new();
+    for &(customer, item, weight) in rows {
+        log.push(customer, item, weight).unwrap();
+    }
+    log.matrix()
+}
+
+/// Who took what: few and many, weights of all sizes, 0 among them.
+fn rows() -> impl Strategy<Value = Vec<(u32, u32, f32)>> {
+    let weight = prop_oneof![Just(1.0_f32), Just(0.0), 0.001_f32..1e4, Just(f32::MAX)];
+    vec((0_u32..12, 0_u32..15, weight), 1..120)
+}
+
+fn models(matrix: &InteractionMatrix) -> Vec<Box<dyn Explainer>> {
+    let mut models: Vec<Box<dyn Explainer>> = Vec::new();
+    for similarity in SIMILARITIES {
+        for neighbours in [1, 4, 100] {
+            models.push(Box::new(
+                ItemKnn::fit(matrix, similarity, neighbours).unwrap(),
+            ));
+        }
+    }
+    for precision in [Precision::Single, Precision::Double] {
+        models.push(Box::new(Ease::fit(matrix, &ease(precision)).unwrap()));
+    }
+    models
+}
+
+fn is_read_back<M: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(model: &M) {
+    let saved = serde_json::to_string(model).unwrap();
+    assert_eq!(&serde_json::from_str::<M>(&saved).unwrap(), model);
+    let newer = saved.replacen(r#""format":1"#, r#""format":2"#, 1);
+    let error = serde_json::from_str::<M>(&newer).unwrap_err().to_string();
+    assert!(error.starts_with("format version 2 is unknown"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn every_model_keeps_the_laws(rows in rows()) {
+        let matrix = matrix(&rows);
+        let basket: Vec<(u32, f32)> = (0..matrix.columns()).step_by(3).map(|item| (item, 0.5)).collect();
+        let queries = [
+            Query::Customer(0),
+            Query::Customer(matrix.rows() - 1),
+            Query::Basket(&[]),
+            Query::Basket(&basket),
+            Query::Item(0),
+        ];
+        for (number, model) in models(&matrix).iter().enumerate() {
+            let kept = laws::check(&**model, &queries);
+            prop_assert!(kept.is_ok(), "model {number}: {kept:?}");
+            let kept = laws::check_reasons(&**model, &queries);
+            prop_assert!(kept.is_ok(), "model {number}: {kept:?}");
+        }
+    }
+
+    #[test]
+    fn a_basket_of_what_a_customer_took_is_answered_as_the_customer(rows in rows()) {
+        let matrix = matrix(&rows);
+        let (items, weights) = matrix.row(0);
+        let basket: Vec<(u32, f32)> = items.iter().copied().zip(weights.iter().copied()).collect();
+        let (mut scratch, mut known, mut new) = (Scratch::new(), Vec::new(), Vec::new());
+        for model in models(&matrix) {
+            let mut best = |query: &Query<'_>, out: &mut Vec<Scored>| {
+                recommend(&*model, query, 5, &Unseen(&matrix), &mut scratch, out)
+            };
+            best(&Query::Customer(0), &mut known).unwrap();
+            best(&Query::Basket(&basket), &mut new).unwrap();
+            prop_assert_eq!(&known, &new);
+        }
+    }
+
+    #[test]
+    fn a_model_is_read_back_as_it_was(rows in rows()) {
+        let matrix = matrix(&rows);
+        for similarity in SIMILARITIES {
+            is_read_back(&ItemKnn::fit(&matrix, similarity, 3).unwrap());
+        }
+        is_read_back(&Ease::fit(&matrix, &ease(Precision::Single)).unwrap());
+    }
+
+    #[test]
+    fn fewer_neighbours_are_the_most_similar_of_more(rows in rows(), most in 1_u32..8) {
+        let matrix = matrix(&rows);
+        for similarity in SIMILARITIES {
+            let all = ItemKnn::fit(&matrix, similarity, u32::MAX).unwrap();
+            let few = ItemKnn::fit(&matrix, similarity, most).unwrap();
+            for item in 0..matrix.columns() {
+                let mut best: Vec<(u32, f64)> = all.neighbours(item).collect();
+                best.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+                best.truncate(most as usize);
+                best.sort_by_key(|&(item, _)| item);
+                prop_assert_eq!(few.neighbours(item).collect::<Vec<_>>(), best);
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_a_model_without_items() {
+    let nothing = InteractionSummary::new().matrix();
+    for model in models(&nothing) {
+        laws::check(&*model, &[Query::Basket(&[])]).unwrap();
+        assert_eq!(model.items(), 0);
+    }
+}
+
+#[test]
+fn settings_out_of_range_are_named() {
+    let matrix = matrix(&[(0, 2, 1.0)]);
+    let config = ease(Precision::Single);
+    let fit = |config| Ease::fit(&matrix, &config).unwrap_err().to_string();
+    for (lambda, value) in [(0.0, "0"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")] {
+        let error = fit(EaseConfig { lambda, ..config });
+        assert!(
+            error.starts_with(&format!("the setting `lambda` is {value};")),
+            "{error}"
+        );
+    }
+    let error = fit(EaseConfig {
+        items_max: 2,
+        ..config
+    });
+    assert!(
+        error.starts_with("the setting `items_max` is 2 and there are 3 items"),
+        "{error}"
+    );
+    for (k1, b, message) in [
+        (-1.0, 0.5, "the setting `k1` is -1;"),
+        (f64::NAN, 0.5, "the setting `k1` is NaN;"),
+        (1.0, 1.5, "the setting `b` is 1.5;"),
+    ] {
+        let error = ItemKnn::fit(&matrix, ItemSimilarity::Bm25 { k1, b }, 5).unwrap_err();
+        assert!(error.to_string().starts_with(message), "{error}");
+    }
+    let error = ItemKnn::fit(&matrix, ItemSimilarity::Cosine, 0).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("the setting `neighbours` is 0"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_bits_do_not_depend_on_the_threads() {
+    let rows: Vec<(u32, u32, f32)> = (0..40_000_u32)
+        .map(|row| {
+            (
+                row.wrapping_mul(2_654_435_761) >> 22,
+                row.wrapping_mul(40_503) % 1_300,
+                (row % 7) as f32 * 0.3,
+            )
+        })
+        .collect();
+    let matrix = matrix(&rows);
+    let config = EaseConfig {
+        items_max: 1_300,
+        ..ease(Precision::Single)
+    };
+    let fit = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            (
+                ItemKnn::fit(&matrix, SIMILARITIES[2], 50).unwrap(),
+                Ease::fit(&matrix, &config).unwrap(),
+            )
+        })
+    };
+    let one = fit(1);
+    for threads in [2, 8] {
+        assert!(fit(threads) == one, "{threads} threads");
+    }
+}
+
+#[test]
+fn a_damaged_model_is_refused() {
+    let matrix = matrix(&[(0, 0, 1.0), (0, 1, 1.0), (1, 1, 1.0)]);
+    let model = ItemKnn::fit(&matrix, ItemSimilarity::Cosine, 2).unwrap();
+    let saved = serde_json::to_string(&model).unwrap();
+    for (from, to, message) in [
+        (
+            r#""ends":[2,4]"#,
+            r#""ends":[2,5]"#,
+            "the field `weights.ends`",
+        ),
+        (
+            r#""ends":[2,4]"#,
+            r#""ends":[4]"#,
+            "the field `weights.ends`",
+        ),
+        (
+            r#""item":[0,1,0,1]"#,
+            r#""item":[0,2,0,1]"#,
+            "the field `weights.item`",
+        ),
+        (
+            r#""item":[0,1,0,1]"#,
+            r#""item":[1,0,0,1]"#,
+            "the field `weights.item`",
+        ),
+    ] {
+        assert!(saved.contains(from), "{saved}");
+        let error = serde_json::from_str::<ItemKnn>(&saved.replacen(from, to, 1)).unwrap_err();
+        assert!(error.to_string().starts_with(message), "{error}");
+    }
+    let model = Ease::fit(&matrix, &ease(Precision::Single)).unwrap();
+    let saved = serde_json::to_string(&model).unwrap();
+    let error =
+        serde_json::from_str::<Ease>(&saved.replacen(r#""single":["#, r#""single":[1.0,"#, 1));
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .starts_with("the field `weights` is of length 5")
+    );
+    let error =
+        serde_json::from_str::<Ease>(&saved.replacen(r#""items_max":100"#, r#""items_max":1"#, 1));
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .starts_with("the setting `items_max`")
+    );
+}
