@@ -12,6 +12,8 @@ mod lifetime;
 mod loyalty;
 #[path = "jobs/measure.rs"]
 mod measure;
+#[path = "jobs/recommend.rs"]
+mod recommend;
 #[path = "jobs/splitmix.rs"]
 mod splitmix;
 
@@ -41,6 +43,36 @@ const JOBS: &[(&str, Job)] = &[
     ("segment.rfm", events::rfm),
     ("retention.weekly", events::weekly_retention),
     ("loyalty.memory", loyalty::memory),
+    ("recommend.als64.fit:ml100k", |setting| {
+        recommend::als(setting, "ml100k", 64, recommend::CHOLESKY)
+    }),
+    ("recommend.als64_cg.fit:ml100k", |setting| {
+        recommend::als(setting, "ml100k", 64, recommend::CG)
+    }),
+    ("recommend.als128.fit:ml100k", |setting| {
+        recommend::als(setting, "ml100k", 128, recommend::CHOLESKY)
+    }),
+    ("recommend.als128_cg.fit:ml100k", |setting| {
+        recommend::als(setting, "ml100k", 128, recommend::CG)
+    }),
+    ("recommend.top10:ml100k", |setting| {
+        recommend::top10(setting, "ml100k")
+    }),
+    ("recommend.als64.fit:gowalla", |setting| {
+        recommend::als(setting, "gowalla", 64, recommend::CHOLESKY)
+    }),
+    ("recommend.als64_cg.fit:gowalla", |setting| {
+        recommend::als(setting, "gowalla", 64, recommend::CG)
+    }),
+    ("recommend.als128.fit:gowalla", |setting| {
+        recommend::als(setting, "gowalla", 128, recommend::CHOLESKY)
+    }),
+    ("recommend.als128_cg.fit:gowalla", |setting| {
+        recommend::als(setting, "gowalla", 128, recommend::CG)
+    }),
+    ("recommend.top10:gowalla", |setting| {
+        recommend::top10(setting, "gowalla")
+    }),
 ];
 
 fn main() -> ExitCode {

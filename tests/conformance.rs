@@ -19,6 +19,10 @@ mod lifetime_pareto;
 mod lifetime_static;
 #[path = "conformance/loyalty.rs"]
 mod loyalty;
+#[path = "conformance/recommend.rs"]
+mod recommend;
+#[path = "conformance/recommend_als.rs"]
+mod recommend_als;
 #[path = "conformance/retention.rs"]
 mod retention;
 #[path = "conformance/rfm.rs"]
@@ -48,7 +52,7 @@ type Evaluate = fn(&Value, &DataFolder, &mut Tally);
 const FORMATS: &[(&str, Evaluate)] = &[
     ("lifetime.json", lifetime::evaluate),
     ("loyalty.json", loyalty::evaluate),
-    ("recommend.json", not_yet),
+    ("recommend.json", recommend::evaluate),
     ("segment.json", segment::evaluate),
 ];
 
@@ -84,13 +88,4 @@ fn every_golden_number_is_checked_or_named() {
         complaints.len(),
         complaints.join("\n")
     );
-}
-
-/// A file whose module is not written: everything in it is named as not supported.
-fn not_yet(json: &Value, _: &DataFolder, tally: &mut Tally) {
-    for (entry, value) in json.as_object().into_iter().flatten() {
-        if !entry.starts_with('_') {
-            tally.unsupported_tree(entry, value);
-        }
-    }
 }

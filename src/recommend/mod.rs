@@ -29,6 +29,7 @@
 //! | you want | take |
 //! |---|---|
 //! | a list for somebody of whom nothing is known, and the baseline that every model must beat | [`Popularity`] |
+//! | the taste of customers, learnt from who took what, at any size: the model to begin with | [`Als`] |
 //! | a model of your own | implement [`Scorer`], test it with [`laws`] |
 //! | to hold back what was taken, what is out of stock, … | an [`ItemFilter`], several with [`ItemFilter::and`] |
 //! | to order the list for more than the score | a [`Reranker`] |
@@ -43,15 +44,20 @@
 //! A query costs the model's scores and one comparison an item. It allocates nothing: the caller lends a
 //! [`Scratch`] and the list, which grow to what they need and stay so.
 
+mod als;
 mod error;
+mod factors;
 mod filter;
 pub mod laws;
+mod lists;
 mod popularity;
 mod query;
 mod top;
 
+pub use als::{Als, AlsConfig, AlsFit, AlsReport, Contribution, FoldIn, Solver, Weighting};
 pub use error::QueryError;
 pub use filter::{Allowed, Both, ItemFilter, Unseen};
+pub use lists::TopLists;
 pub use popularity::Popularity;
 pub use query::{Query, Scratch};
 pub use top::{Scored, recommend};
