@@ -98,9 +98,9 @@ impl Als {
     /// 4 · n · d a step (conjugate gradient). Memory: the matrix twice, and both sides' factors twice.
     ///
     /// # Errors
-    /// [`ConfigError`] for a setting that cannot be used, [`DataError::Empty`] for a matrix without entries,
+    /// [`ConfigError`](crate::error::ConfigError) for a setting that cannot be used, [`DataError::Empty`] for a matrix without entries,
     /// [`DataError::TooLarge`] when the factors need more than 2⁴⁰ bytes,
-    /// [`FitError::NotIdentified`] when weights are so large that a row's system has no finite solution.
+    /// [`FitError::NotIdentified`](crate::error::FitError::NotIdentified) when weights are so large that a row's system has no finite solution.
     pub fn fit(matrix: &InteractionMatrix, config: &AlsConfig) -> Result<AlsFit, Error> {
         Self::fit_until(matrix, config, &|| false)
     }
@@ -125,7 +125,7 @@ impl Als {
     /// ```
     ///
     /// # Errors
-    /// As [`fit`](Self::fit), and [`FitError::Cancelled`].
+    /// As [`fit`](Self::fit), and [`FitError::Cancelled`](crate::error::FitError::Cancelled).
     pub fn fit_until(
         matrix: &InteractionMatrix,
         config: &AlsConfig,

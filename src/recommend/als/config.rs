@@ -137,7 +137,7 @@ pub enum Solver {
     },
 }
 
-/// How an [`Als`] model is fitted.
+/// How an [`Als`](super::Als) model is fitted.
 ///
 /// | field | range | [`new`](Self::new) |
 /// |---|---|---|
