@@ -21,6 +21,8 @@ mod loyalty_soak;
 mod measure;
 #[path = "jobs/raw_log.rs"]
 mod raw_log;
+#[path = "jobs/recommend.rs"]
+mod recommend;
 #[path = "jobs/scratch.rs"]
 mod scratch;
 #[path = "jobs/splitmix.rs"]
@@ -62,6 +64,36 @@ const JOBS: &[(&str, Job)] = &[
     ("loyalty.postgres.b1000", loyalty_postgres::b1000),
     #[cfg(feature = "postgres")]
     ("loyalty.postgres.c16", loyalty_postgres::c16),
+    ("recommend.als64.fit:ml100k", |setting| {
+        recommend::als(setting, "ml100k", 64, recommend::CHOLESKY)
+    }),
+    ("recommend.als64_cg.fit:ml100k", |setting| {
+        recommend::als(setting, "ml100k", 64, recommend::CG)
+    }),
+    ("recommend.als128.fit:ml100k", |setting| {
+        recommend::als(setting, "ml100k", 128, recommend::CHOLESKY)
+    }),
+    ("recommend.als128_cg.fit:ml100k", |setting| {
+        recommend::als(setting, "ml100k", 128, recommend::CG)
+    }),
+    ("recommend.top10:ml100k", |setting| {
+        recommend::top10(setting, "ml100k")
+    }),
+    ("recommend.als64.fit:gowalla", |setting| {
+        recommend::als(setting, "gowalla", 64, recommend::CHOLESKY)
+    }),
+    ("recommend.als64_cg.fit:gowalla", |setting| {
+        recommend::als(setting, "gowalla", 64, recommend::CG)
+    }),
+    ("recommend.als128.fit:gowalla", |setting| {
+        recommend::als(setting, "gowalla", 128, recommend::CHOLESKY)
+    }),
+    ("recommend.als128_cg.fit:gowalla", |setting| {
+        recommend::als(setting, "gowalla", 128, recommend::CG)
+    }),
+    ("recommend.top10:gowalla", |setting| {
+        recommend::top10(setting, "gowalla")
+    }),
 ];
 
 fn main() -> ExitCode {

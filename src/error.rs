@@ -280,4 +280,10 @@ pub enum FitError {
         /// Iterations done.
         iterations: usize,
     },
+    /// The caller stopped the fit.
+    #[error("the fit was stopped after {iterations} whole iterations")]
+    Cancelled {
+        /// Iterations done.
+        iterations: usize,
+    },
 }

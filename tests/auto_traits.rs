@@ -12,6 +12,7 @@ use tenure::lifetime::{
     GompertzGammaNbd, Horizon, LognormalSpend, Membership, Sbg, Schedule, SpendIndependence,
     WithCovariates,
 };
+use tenure::recommend::{Als, FoldIn, TopLists};
 use tenure::report::{ReportData, RetentionReport};
 use tenure::retention::{CohortMatrix, PeriodChurn, RevenueRetention};
 use tenure::segment::{Lifecycle, Rfm, RfmFeatures, RuleSet, SegmentTable, Transitions};
@@ -40,6 +41,7 @@ fn facts_summaries_and_models_go_anywhere() {
         BgNbd, GammaGamma, Fitted<BgNbd>, FitReport, Discount, Horizon, Schedule, Posterior<BgNbd>, Interval,
         GompertzGammaNbd, LognormalSpend, SpendIndependence, Membership<'static>,
         WithCovariates<BgNbd>, Bound<BgNbd>, Covariates, DynamicParetoNbd, CovariatePaths, PathHistories<'static>, CovariateRows, Sbg, Bdw, Geometric, BgBb, RenewalSummary, OccasionSummary, OccasionHistory,
+        Als, FoldIn, TopLists,
         Retailer, ReportData, RetentionReport,
     );
     every!(unwind_safe:

@@ -21,6 +21,8 @@ mod lifetime_static;
 mod loyalty;
 #[path = "conformance/recommend.rs"]
 mod recommend;
+#[path = "conformance/recommend_als.rs"]
+mod recommend_als;
 #[path = "conformance/recommend_items.rs"]
 mod recommend_items;
 #[path = "conformance/retention.rs"]

@@ -37,7 +37,7 @@ const WIDENING: f64 = 1.5;
 /// The widest panel in v: singularities are nowhere nearer than where |Im v| = π/2.
 const WIDEST: f64 = 2.5;
 /// The widest panel in t beside a singularity that is π off the real line.
-const BESIDE: f64 = 2.0;
+const BESIDE: f64 = 1.5;
 /// How often a panel is halved before it is cut to size.
 const HALVINGS: u32 = 4;
 /// No integrand needs as many: a bound for parameters beyond all sense.

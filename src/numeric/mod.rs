@@ -11,18 +11,23 @@
 pub(crate) mod before_dropout;
 pub(crate) mod beta;
 pub(crate) mod chains;
+pub(crate) mod cholesky;
 mod euler_integral;
 pub(crate) mod gamma;
+pub(crate) mod gathered;
 pub(crate) mod gompertz_race;
 pub(crate) mod hypergeometric;
 pub(crate) mod incomplete;
 pub(crate) mod inverse;
+pub(crate) mod lanes;
 pub(crate) mod optimise;
 pub(crate) mod pareto_race;
 pub(crate) mod pareto_tail;
 pub(crate) mod quadrature;
 pub(crate) mod reduce;
 pub(crate) mod regular_before_dropout;
+pub(crate) mod threshold;
+pub(crate) mod tiles;
 
 /// Fails unless the values agree to the relative tolerance or the absolute floor.
 #[cfg(test)]

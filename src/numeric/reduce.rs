@@ -55,6 +55,40 @@ pub(crate) fn each_block<T: Send>(
     }
 }
 
+/// Writes rows of `width` numbers, at most `piece` rows at a time, and combines what the pieces say.
+///
+/// `write` gets the number of a piece's first row, and the piece; results are combined pairwise in a fixed order. For
+/// no rows it gets the empty piece.
+pub(crate) fn write_rows<T: Send>(
+    rows: &mut [f32],
+    width: usize,
+    piece: usize,
+    write: impl Fn(usize, &mut [f32]) -> T + Sync,
+    combine: impl Fn(T, T) -> T + Sync,
+) -> T {
+    write_tree(rows, 0, (width.max(1), piece.max(1)), &write, &combine)
+}
+
+fn write_tree<T: Send>(
+    rows: &mut [f32],
+    first: usize,
+    (width, piece): (usize, usize),
+    write: &(impl Fn(usize, &mut [f32]) -> T + Sync),
+    combine: &(impl Fn(T, T) -> T + Sync),
+) -> T {
+    let pieces = rows.len().div_ceil(width).div_ceil(piece);
+    if pieces <= 1 {
+        return write(first, rows);
+    }
+    let middle = pieces.div_ceil(2) * piece;
+    let (left, right) = rows.split_at_mut(middle * width);
+    let (left, right) = join(
+        || write_tree(left, first, (width, piece), write, combine),
+        || write_tree(right, first + middle, (width, piece), write, combine),
+    );
+    combine(left, right)
+}
+
 fn sum_tree<T: Send>(
     range: Range<usize>,
     fold: &(impl Fn(Range<usize>) -> T + Sync),
@@ -186,6 +220,22 @@ mod tests {
                 left
             });
             prop_assert!(indices.into_iter().eq(0..n));
+        }
+
+        #[test]
+        fn every_row_is_written_once(n in 0usize..300, width in 1usize..5, piece in 1usize..70) {
+            let mut rows = vec![0.0; n * width];
+            let seen = write_rows(&mut rows, width, piece, |first, rows| {
+                for (row, numbers) in (first..).zip(rows.chunks_exact_mut(width)) {
+                    numbers.iter_mut().for_each(|number| *number += row as f32);
+                }
+                Vec::from_iter(first..first + rows.len() / width)
+            }, |mut left, right| {
+                left.extend(right);
+                left
+            });
+            prop_assert!(seen.into_iter().eq(0..n));
+            prop_assert!(rows.iter().enumerate().all(|(i, number)| *number == (i / width) as f32));
         }
 
         #[test]

@@ -36,6 +36,9 @@ pub enum QueryError {
         /// The kind: "a customer", "a basket", "an item".
         query: &'static str,
     },
+    /// The weights of a basket are so large that the model's numbers overflow.
+    #[error("the weights of the basket are too large for a finite answer")]
+    NotDetermined,
     /// The output has not one place for each item.
     #[error("{places} places for the scores of {items} items")]
     Places {

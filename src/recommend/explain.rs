@@ -21,6 +21,13 @@ pub struct Explanation {
 }
 
 impl Explanation {
+    pub(super) fn of(contributions: Vec<Contribution>) -> Self {
+        Self {
+            score: contributions.iter().map(|reason| reason.amount).sum(),
+            contributions,
+        }
+    }
+
     /// The contributions that speak most for the item, largest first, at most `most` of them; those
     /// that are not positive are left out.
     pub fn reasons(&self, most: usize) -> Vec<Contribution> {

@@ -77,11 +77,7 @@ impl<W: ItemWeights> Linear<W> {
             let amount = f64::from(by) * self.weights.weight(from, item);
             contributions.push(Contribution { item: from, amount });
         });
-        let score = contributions.iter().map(|reason| reason.amount).sum();
-        Ok(Explanation {
-            score,
-            contributions,
-        })
+        Ok(Explanation::of(contributions))
     }
 
     fn check(&self, query: &Query<'_>) -> Result<(), QueryError> {

@@ -29,6 +29,7 @@
 //! | you want | take |
 //! |---|---|
 //! | a list for somebody of whom nothing is known, and the baseline that every model must beat | [`Popularity`] |
+//! | the taste of customers, learnt from who took what, at any size: the model to begin with | [`Als`] |
 //! | lists of your own that need no tuning, "similar to this", a model that is fitted in a second | [`ItemKnn`] |
 //! | better lists than neighbours give, for up to some ten thousand items | [`Ease`] |
 //! | to say why | an [`Explainer`] |
@@ -46,23 +47,28 @@
 //! A query costs the model's scores and one comparison an item. It allocates nothing: the caller lends a
 //! [`Scratch`] and the list, which grow to what they need and stay so.
 
+mod als;
 mod ease;
 mod error;
 mod explain;
+mod factors;
 mod filter;
 mod item_knn;
 mod item_weights;
 pub mod laws;
+mod lists;
 mod popularity;
 mod query;
 mod saved;
 mod top;
 
+pub use als::{Als, AlsConfig, AlsFit, AlsReport, FoldIn, Solver, Weighting};
 pub use ease::{Ease, EaseConfig, Precision};
 pub use error::QueryError;
 pub use explain::{Contribution, Explainer, Explanation};
 pub use filter::{Allowed, Both, ItemFilter, Unseen};
 pub use item_knn::{ItemKnn, ItemSimilarity};
+pub use lists::TopLists;
 pub use popularity::Popularity;
 pub use query::{Query, Scratch};
 pub use top::{Scored, recommend};

@@ -55,6 +55,7 @@ impl Query<'_> {
 #[derive(Debug, Clone, Default)]
 pub struct Scratch {
     numbers: Vec<f32>,
+    doubles: Vec<f64>,
 }
 
 impl Scratch {
@@ -68,5 +69,14 @@ impl Scratch {
         self.numbers.clear();
         self.numbers.resize(length, 0.0);
         &mut self.numbers
+    }
+
+    /// `length` numbers of single and `doubles` of double precision, all 0.
+    pub fn zeros_and_doubles(&mut self, length: usize, doubles: usize) -> (&mut [f32], &mut [f64]) {
+        self.doubles.clear();
+        self.doubles.resize(doubles, 0.0);
+        self.numbers.clear();
+        self.numbers.resize(length, 0.0);
+        (&mut self.numbers, &mut self.doubles)
     }
 }

@@ -58,20 +58,27 @@ pub fn recommend(
 }
 
 /// A heap of the best so far, the worst of them on top.
-struct Best<'a> {
-    k: usize,
-    heap: &'a mut Vec<Scored>,
+pub(super) struct Best<'a> {
+    /// Positive.
+    pub(super) k: usize,
+    pub(super) heap: &'a mut Vec<Scored>,
 }
 
 impl Best<'_> {
-    fn would_take(&self, scored: &Scored) -> bool {
+    /// The score that an item must reach; `None` while every item is taken.
+    pub(super) fn least(&self) -> Option<f32> {
+        let full = self.heap.len() == self.k;
+        self.heap.first().filter(|_| full).map(|worst| worst.score)
+    }
+
+    pub(super) fn would_take(&self, scored: &Scored) -> bool {
         match self.heap.first() {
             Some(worst) if self.heap.len() == self.k => is_worse(worst, scored),
             _ => true,
         }
     }
 
-    fn take(&mut self, scored: Scored) {
+    pub(super) fn take(&mut self, scored: Scored) {
         if self.heap.len() < self.k {
             self.heap.push(scored);
             self.rise();

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::data::DataFolder;
-use super::recommend_items;
 use super::tally::Tally;
+use super::{recommend_als, recommend_items};
 
 /// What is not a section.
 const COMMON: &[&str] = &[
@@ -18,6 +18,7 @@ const COMMON: &[&str] = &[
 pub fn evaluate(json: &Value, _: &DataFolder, tally: &mut Tally) {
     for (section, value) in json.as_object().into_iter().flatten() {
         match section.as_str() {
+            "als_half_step" => recommend_als::evaluate(json, value, tally),
             "item_knn" => recommend_items::item_knn(json, value, tally),
             "ease" => recommend_items::ease(json, value, tally),
             about if about.starts_with('_') || COMMON.contains(&about) => {}

@@ -1,0 +1,177 @@
+//! The alternation: items, customers, items, …
+
+use rand::rngs::ChaCha8Rng;
+use rand::{Rng, SeedableRng};
+
+use super::solve::{HalfStep, Stop, gram, principal_axes, rotate};
+use super::{Als, AlsConfig, AlsFit, AlsReport, Solver};
+use crate::error::{DataError, Error, FitError};
+use crate::numeric::lanes::{Level, padded};
+use crate::numeric::reduce::sum_chunks;
+use crate::summary::InteractionMatrix;
+
+/// The most bytes that the factors of a model may need while it is fitted.
+const FACTOR_BYTES_MAX: u64 = 1 << 40;
+
+/// Refuses factors that no machine has room for.
+pub(super) fn check_memory(matrix: &InteractionMatrix, factors: usize) -> Result<(), DataError> {
+    let rows = u64::from(matrix.rows()) + u64::from(matrix.columns());
+    let bytes = rows * 4 * padded(factors) as u64;
+    if bytes <= FACTOR_BYTES_MAX {
+        return Ok(());
+    }
+    Err(DataError::TooLarge {
+        what: "factors",
+        bytes,
+        limit: FACTOR_BYTES_MAX,
+        instead: "take fewer factors",
+    })
+}
+
+/// Both sides of a fit, in the same axes.
+pub(super) struct Sides<'a> {
+    config: &'a AlsConfig,
+    level: Level,
+    width: usize,
+    by_customer: &'a InteractionMatrix,
+    by_item: InteractionMatrix,
+    customers: Vec<f32>,
+    items: Vec<f32>,
+    stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl<'a> Sides<'a> {
+    pub(super) fn new(
+        matrix: &'a InteractionMatrix,
+        config: &'a AlsConfig,
+        stop: &'a (dyn Fn() -> bool + Sync),
+    ) -> Self {
+        let width = padded(config.factors);
+        let mut customers = vec![0.0; matrix.rows() as usize * width];
+        let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
+        // Uniform with the deviation of Rendle et al., 0.1 / √d.
+        let reach = 0.1 * (3.0 / config.factors as f64).sqrt();
+        for row in customers.chunks_exact_mut(width) {
+            for number in row.iter_mut().take(config.factors) {
+                let unit = f64::from(rng.next_u32()) / f64::from(u32::MAX);
+                *number = (reach * (2.0 * unit - 1.0)) as f32;
+            }
+        }
+        Self {
+            config,
+            level: Level::detect(),
+            width,
+            by_customer: matrix,
+            by_item: matrix.transposed(),
+            customers,
+            items: vec![0.0; matrix.columns() as usize * width],
+            stop,
+        }
+    }
+
+    pub(super) fn fit(mut self) -> Result<AlsFit, Error> {
+        let mut objective = Vec::new();
+        for done in 0..self.config.iterations as usize {
+            let value = self.iterate().map_err(|stop| match stop {
+                Stop::Cancelled => FitError::Cancelled { iterations: done },
+                Stop::Singular => FitError::NotIdentified {
+                    parameter: "the factors",
+                    reason: "the weights are so large that a system has no finite solution",
+                },
+            })?;
+            objective.push(value);
+        }
+        let AlsConfig {
+            weighting, factors, ..
+        } = *self.config;
+        Ok(AlsFit {
+            model: Als::assemble(weighting, factors, &self.customers, &self.items),
+            report: AlsReport { objective },
+        })
+    }
+
+    /// Solves the items and then the customers; the objective.
+    fn iterate(&mut self) -> Result<f64, Stop> {
+        let Self {
+            config,
+            level,
+            width,
+            stop,
+            ..
+        } = *self;
+        half(
+            config,
+            (level, width, stop),
+            &self.by_item,
+            &mut self.customers,
+            &mut self.items,
+        )?;
+        let sides = (&mut self.items, &mut self.customers);
+        let rows = half(
+            config,
+            (level, width, stop),
+            self.by_customer,
+            sides.0,
+            sides.1,
+        )?;
+        Ok(rows + self.item_penalty())
+    }
+
+    /// Σ λ |y|² over the items; that of the customers is part of their systems.
+    fn item_penalty(&self) -> f64 {
+        let weighting = &self.config.weighting;
+        sum_chunks(
+            self.by_item.rows() as usize,
+            |range| {
+                let mut sum = 0.0;
+                for row in range {
+                    let (_, weights) = self.by_item.row(row as u32);
+                    let entries = weights
+                        .iter()
+                        .filter(|&&weight| weighting.entry(weight).is_some());
+                    let lambda =
+                        weighting.row_regularization(entries.count(), self.by_item.columns());
+                    let numbers = self.items.get(row * self.width..(row + 1) * self.width);
+                    let squares = numbers.unwrap_or_default().iter();
+                    let square: f64 = squares.map(|&y| f64::from(y) * f64::from(y)).sum();
+                    sum += lambda * square;
+                }
+                sum
+            },
+            |left, right| left + right,
+        )
+    }
+}
+
+/// Turns the axes to those of the fixed side and solves the other.
+fn half(
+    config: &AlsConfig,
+    (level, width, stop): (Level, usize, &(dyn Fn() -> bool + Sync)),
+    matrix: &InteractionMatrix,
+    fixed: &mut [f32],
+    solved: &mut [f32],
+) -> Result<f64, Stop> {
+    let gram = gram(level, fixed, width, config.factors, stop);
+    if stop() {
+        return Err(Stop::Cancelled);
+    }
+    let (eigenvalues, axes) = principal_axes(&gram, width, config.factors);
+    rotate(level, fixed, width, &axes, stop);
+    if let Solver::ConjugateGradient { .. } = config.solver {
+        // The start of the other side must be in the same axes.
+        rotate(level, solved, width, &axes, stop);
+    }
+    if stop() {
+        return Err(Stop::Cancelled);
+    }
+    HalfStep {
+        level,
+        weighting: config.weighting,
+        solver: config.solver,
+        matrix,
+        fixed,
+        eigenvalues: &eigenvalues,
+        cancelled: stop,
+    }
+    .run(solved)
+}

@@ -1,0 +1,241 @@
+//! Lists for all customers at once.
+
+use super::factors::{PANEL, Panels};
+use super::top::Best;
+use super::{ItemFilter, Query, Scored};
+use crate::numeric::lanes::{LANES, Level};
+use crate::numeric::reduce::sum_chunks;
+use crate::numeric::threshold::blocks_at_least;
+
+/// Customers that share a pass over the items; with their vectors the first cache is half full.
+const TOGETHER: usize = 64;
+/// Customers whose scores are computed at a time.
+const GROUP: usize = 8;
+
+/// For each customer the best items, best first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TopLists {
+    scored: Vec<Scored>,
+    ends: Vec<usize>,
+}
+
+impl TopLists {
+    /// A customer's list; empty for one that is unknown.
+    pub fn get(&self, customer: u32) -> &[Scored] {
+        let at = customer as usize;
+        let end = self.ends.get(at).copied().unwrap_or(0);
+        let begin = at.checked_sub(1).and_then(|before| self.ends.get(before));
+        let range = begin.copied().unwrap_or(0)..end;
+        self.scored.get(range).unwrap_or_default()
+    }
+
+    /// How many customers have a list.
+    pub fn customers(&self) -> u32 {
+        self.ends.len() as u32
+    }
+
+    /// All lists, in the order of the customers.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[Scored]> {
+        (0..self.customers()).map(|customer| self.get(customer))
+    }
+
+    fn append(mut self, other: Self) -> Self {
+        let before = self.scored.len();
+        self.scored.extend(other.scored);
+        self.ends
+            .extend(other.ends.into_iter().map(|end| before + end));
+        self
+    }
+}
+
+/// The best `k` items of each customer; `customers` are rows of as many factors as the items have.
+pub(super) fn best(
+    customers: &[f32],
+    items: &Panels,
+    k: usize,
+    filter: &dyn ItemFilter,
+) -> TopLists {
+    let factors = items.factors();
+    let catalogue = Catalogue::new(items);
+    let k = k.min(items.rows() as usize);
+    sum_chunks(
+        customers.len() / factors,
+        |range| {
+            let mut lists = TopLists::default();
+            let mut pass = Pass::new(factors);
+            let rows = customers.get(range.start * factors..range.end * factors);
+            let blocks = rows.unwrap_or_default().chunks(TOGETHER * factors);
+            for (first, rows) in range.step_by(TOGETHER).zip(blocks) {
+                pass.run(&catalogue, first as u32, rows, k, filter);
+                for heap in pass.heaps.iter_mut().take(rows.len() / factors) {
+                    heap.sort_unstable_by(Scored::best_first);
+                    lists.scored.extend_from_slice(heap);
+                    lists.ends.push(lists.scored.len());
+                }
+            }
+            lists
+        },
+        TopLists::append,
+    )
+}
+
+/// The items, those of the longest vectors first.
+struct Catalogue {
+    level: Level,
+    panels: Panels,
+    /// Of each place, the item's number.
+    numbers: Vec<u32>,
+    /// Of each panel, an upper bound of its vectors' lengths.
+    lengths: Vec<f64>,
+}
+
+impl Catalogue {
+    fn new(items: &Panels) -> Self {
+        let lengths: Vec<f64> = (0..items.rows())
+            .map(|item| length(items.row(item)))
+            .collect();
+        let of = |item: u32| lengths.get(item as usize).copied().unwrap_or(0.0);
+        let mut numbers: Vec<u32> = (0..items.rows()).collect();
+        numbers.sort_by(|&a, &b| of(b).total_cmp(&of(a)));
+        let mut row = Vec::with_capacity(items.factors());
+        let mut rows = Vec::with_capacity(numbers.len() * items.factors());
+        for &item in &numbers {
+            row.clear();
+            row.extend(items.row(item));
+            rows.extend_from_slice(&row);
+        }
+        Self {
+            level: Level::detect(),
+            lengths: numbers
+                .iter()
+                .step_by(PANEL)
+                .map(|&item| of(item))
+                .collect(),
+            panels: Panels::new(items.factors(), rows.chunks_exact(items.factors())),
+            numbers,
+        }
+    }
+}
+
+fn length(numbers: impl Iterator<Item = f32>) -> f64 {
+    let square: f64 = numbers
+        .map(|number| f64::from(number) * f64::from(number))
+        .sum();
+    square.sqrt()
+}
+
+/// Working memory of a pass over the items.
+struct Pass {
+    factors: usize,
+    /// The vectors of the customers that are not done, side by side.
+    vectors: Vec<f32>,
+    /// Which they are, and the lengths of their vectors.
+    open: Vec<(usize, f64)>,
+    heaps: Vec<Vec<Scored>>,
+}
+
+impl Pass {
+    fn new(factors: usize) -> Self {
+        Self {
+            factors,
+            vectors: Vec::new(),
+            open: Vec::new(),
+            heaps: vec![Vec::new(); TOGETHER],
+        }
+    }
+
+    fn run(
+        &mut self,
+        catalogue: &Catalogue,
+        first: u32,
+        rows: &[f32],
+        k: usize,
+        filter: &dyn ItemFilter,
+    ) {
+        self.heaps.iter_mut().for_each(Vec::clear);
+        if k == 0 {
+            return;
+        }
+        self.vectors.clear();
+        self.vectors.extend_from_slice(rows);
+        self.open.clear();
+        let lengths = rows
+            .chunks_exact(self.factors)
+            .map(|row| length(row.iter().copied()));
+        self.open.extend(lengths.enumerate());
+        // A product of vectors in `f32`, fused or not, is off by less than 2 d units in the last place.
+        let margin = 1.0 + (2 * self.factors + 8) as f64 * f64::from(f32::EPSILON);
+        let mut scores = [0.0; GROUP * PANEL];
+        for ((start, panel), &longest) in catalogue.panels.iter().zip(&catalogue.lengths) {
+            self.close(longest * margin, k);
+            let numbers = catalogue.numbers.get(start as usize..).unwrap_or_default();
+            let groups = self.vectors.chunks(GROUP * self.factors);
+            for (vectors, open) in groups.zip(self.open.chunks(GROUP)) {
+                let places = scores.get_mut(..open.len() * PANEL).unwrap_or_default();
+                catalogue
+                    .panels
+                    .products(catalogue.level, panel, vectors, places);
+                for (scores, &(customer, _)) in places.chunks_exact(PANEL).zip(open) {
+                    if let Some(heap) = self.heaps.get_mut(customer) {
+                        let query = Query::Customer(first + customer as u32);
+                        select(catalogue.level, scores, numbers, Best { k, heap }, |item| {
+                            filter.allows(&query, item)
+                        });
+                    }
+                }
+            }
+            if self.open.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Lets go of the customers whose list no vector of this length can enter.
+    fn close(&mut self, longest: f64, k: usize) {
+        let d = self.factors;
+        let mut at = 0;
+        while let Some(&(customer, length)) = self.open.get(at) {
+            let heap = self.heaps.get_mut(customer);
+            let least = heap.and_then(|heap| Best { k, heap }.least());
+            if !least.is_some_and(|least| length * longest < f64::from(least)) {
+                at += 1;
+                continue;
+            }
+            self.open.swap_remove(at);
+            let last = self.open.len() * d;
+            if at * d < last {
+                self.vectors.copy_within(last..last + d, at * d);
+            }
+            self.vectors.truncate(last);
+        }
+    }
+}
+
+/// Puts what is good enough, and allowed, among the best.
+fn select(
+    level: Level,
+    scores: &[f32],
+    numbers: &[u32],
+    mut best: Best<'_>,
+    allows: impl Fn(u32) -> bool,
+) {
+    let least = best.least().unwrap_or(f32::NEG_INFINITY);
+    let mut blocks = blocks_at_least(level, scores, least);
+    while blocks != 0 {
+        let begin = blocks.trailing_zeros() as usize * LANES;
+        blocks &= blocks - 1;
+        let scores = scores.get(begin..begin + LANES).unwrap_or_default();
+        // Past the last item there are no numbers.
+        let numbers = numbers.get(begin..).unwrap_or_default();
+        for (&score, &item) in scores.iter().zip(numbers) {
+            // A negative zero is a zero, as in `recommend`.
+            let scored = Scored {
+                item,
+                score: score + 0.0,
+            };
+            if best.would_take(&scored) && allows(item) {
+                best.take(scored);
+            }
+        }
+    }
+}
