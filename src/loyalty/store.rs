@@ -171,7 +171,7 @@ forward!(&S, Box<S>, Arc<S>);
 /// A record and its version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Versioned {
-    /// How often the record was committed; 0 for one that is not there.
+    /// Raised by every commit that changes the record; 0 for one that is not there.
     pub version: u64,
     /// The record; `None` exactly when the version is 0.
     pub record: Option<Record>,

@@ -37,7 +37,7 @@ const WIDENING: f64 = 1.5;
 /// The widest panel in v: singularities are nowhere nearer than where |Im v| = π/2.
 const WIDEST: f64 = 2.5;
 /// The widest panel in t beside a singularity that is π off the real line.
-const BESIDE: f64 = 1.5;
+const BESIDE: f64 = 1.2;
 /// How often a panel is halved before it is cut to size.
 const HALVINGS: u32 = 4;
 /// No integrand needs as many: a bound for parameters beyond all sense.
@@ -332,7 +332,7 @@ impl Turn {
             // The power of G makes itself felt well before the turn.
             Self::Beside(place) => {
                 let felt = place - of.life.shape.max(1.0).ln();
-                let room = BESIDE + 0.7 * (felt - BESIDE - t).max(t - place).max(0.0);
+                let room = BESIDE + 0.5 * (felt - BESIDE - t).max(t - place).max(0.0);
                 (room / (of.sigma + t)).ln_1p()
             }
         }
