@@ -1,7 +1,7 @@
 //! What a crash can do to a journal, and what it cannot.
 //!
-//! Debug builds take samples; with `TENURE_CRASH_FULL` set (in release, as continuous integration does)
-//! every byte is tried.
+//! Every run takes samples; with `TENURE_CRASH_FULL` set every byte is tried, which wants a release build:
+//! `TENURE_CRASH_FULL=1 cargo test --release --test loyalty_journal --test loyalty_journal_crash`.
 
 #[path = "common/fault_files.rs"]
 mod fault_files;
