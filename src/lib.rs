@@ -13,7 +13,7 @@
 //! | understand | [`segment`] | who are they: RFM, rules, lifecycle stages |
 //! | | [`retention`] | how are we doing: cohorts, repeat rate, churn rate, activity, revenue |
 //! | predict | [`lifetime`] | what is each one worth: purchases, spend, value, with intervals |
-//! | | [`recommend`] | what does each one want next |
+//! | | [`recommend`] | what does each one want next, and why |
 //! | act | [`loyalty`] | what have they earned: programmes, and the points ledger |
 //! | border | `report` (feature) | the same answers as one page with pictures |
 //! | | [`simulate`] | a retailer whose truth is known, to test and size all of the above |
