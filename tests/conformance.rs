@@ -23,6 +23,8 @@ mod loyalty;
 mod recommend;
 #[path = "conformance/recommend_als.rs"]
 mod recommend_als;
+#[path = "conformance/recommend_evaluate.rs"]
+mod recommend_evaluate;
 #[path = "conformance/recommend_items.rs"]
 mod recommend_items;
 #[path = "conformance/retention.rs"]

@@ -5,6 +5,7 @@ use std::fs::File;
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use tenure::Error;
+use tenure::recommend::evaluate::Evaluation;
 use tenure::recommend::{Als, AlsConfig, Solver, Unseen, Weighting};
 use tenure::summary::{InteractionMatrix, InteractionSummary};
 
@@ -80,35 +81,19 @@ fn read(setting: &Setting, set: &str, part: &str) -> Result<InteractionMatrix, S
     Ok(log.matrix())
 }
 
-/// Means over the customers who took something in the test part; ideal lists are as long as the cut allows.
+/// Means over the customers who took something in the test part.
 fn quality(model: &Als, train: &InteractionMatrix, test: &InteractionMatrix) -> Value {
-    let gain = |rank: usize| 1.0 / ((rank + 2) as f64).log2();
-    let (mut recall20, mut ndcg10, mut ndcg100, mut map10) = (0.0, 0.0, 0.0, 0.0);
-    let mut customers = 0.0;
-    let lists = model.recommend_all(100, &Unseen(train));
-    for (list, (truth, _)) in lists.iter().zip(test.iter()) {
-        if truth.is_empty() {
-            continue;
-        }
-        customers += 1.0;
-        let hits: Vec<usize> = (0..list.len())
-            .filter(|&rank| truth.binary_search(&list[rank].item).is_ok())
-            .collect();
-        let within = |k: usize| hits.iter().copied().filter(move |&rank| rank < k);
-        let ndcg = |k: usize| {
-            let ideal: f64 = (0..k.min(truth.len())).map(gain).sum();
-            within(k).map(gain).sum::<f64>() / ideal
-        };
-        recall20 += within(20).count() as f64 / truth.len() as f64;
-        ndcg10 += ndcg(10);
-        ndcg100 += ndcg(100);
-        let precisions = within(10)
-            .enumerate()
-            .map(|(before, rank)| (before + 1) as f64 / (rank + 1) as f64);
-        map10 += precisions.sum::<f64>() / truth.len().min(10) as f64;
+    let unseen = Unseen(train);
+    let found = Evaluation::new(test, &unseen, &[10, 20, 100]).of(model);
+    let means = found.and_then(|found| Ok([found.mean(10)?, found.mean(20)?, found.mean(100)?]));
+    let round = |mean: f64| (mean * 1e5).round() / 1e5;
+    match means {
+        Ok([at10, at20, at100]) => json!({
+            "recall@20": round(at20.recall),
+            "ndcg@10": round(at10.ndcg),
+            "ndcg@100": round(at100.ndcg),
+            "map@10": round(at10.map),
+        }),
+        Err(error) => json!({"error": error.to_string()}),
     }
-    let mean = |sum: f64| (sum / customers * 1e5).round() / 1e5;
-    json!({
-        "recall@20": mean(recall20), "ndcg@10": mean(ndcg10), "ndcg@100": mean(ndcg100), "map@10": mean(map10),
-    })
 }

@@ -6,6 +6,7 @@ mod fold_in;
 mod saved;
 mod solve;
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
@@ -203,7 +204,7 @@ impl Als {
     /// # Cost
     /// At most customers · items · d operations, by several threads with the feature `parallel`; the items' factors twice.
     pub fn recommend_all(&self, k: usize, filter: &dyn ItemFilter) -> TopLists {
-        lists::best(&self.customers, &self.items, k, filter)
+        lists::best(0, &self.customers, &self.items, k, filter)
     }
 
     fn system(&self) -> System<'_, Panels> {
@@ -335,5 +336,19 @@ impl Scorer for Als {
             visit(first, scores.get(..known).unwrap_or_default());
         }
         Ok(())
+    }
+
+    fn lists(
+        &self,
+        customers: Range<u32>,
+        k: usize,
+        filter: &dyn ItemFilter,
+    ) -> Result<TopLists, QueryError> {
+        if let Some(last) = customers.clone().last() {
+            Query::Customer(last).check(self.customers(), self.items.rows())?;
+        }
+        let rows = customers.start as usize * self.factors..customers.end as usize * self.factors;
+        let rows = self.customers.get(rows).unwrap_or_default();
+        Ok(lists::best(customers.start, rows, &self.items, k, filter))
     }
 }

@@ -1,8 +1,10 @@
 //! Lists for all customers at once.
 
+use std::ops::Range;
+
 use super::factors::{PANEL, Panels};
-use super::top::Best;
-use super::{ItemFilter, Query, Scored};
+use super::top::{Best, best_of};
+use super::{ItemFilter, Query, QueryError, Scored, Scorer, Scratch};
 use crate::numeric::lanes::{LANES, Level};
 use crate::numeric::reduce::sum_chunks;
 use crate::numeric::threshold::blocks_at_least;
@@ -48,8 +50,35 @@ impl TopLists {
     }
 }
 
-/// The best `k` items of each customer; `customers` are rows of as many factors as the items have.
+/// The lists of queries that are asked one by one; an empty one where `ask` has no query. It is lent a basket to fill.
+pub(super) fn by_query<S: Scorer + ?Sized>(
+    scorer: &S,
+    customers: Range<u32>,
+    k: usize,
+    filter: &dyn ItemFilter,
+    ask: impl for<'b> Fn(u32, &'b mut Vec<(u32, f32)>) -> Option<Query<'b>> + Sync,
+) -> Result<TopLists, QueryError> {
+    sum_chunks(
+        customers.len(),
+        |range| {
+            let mut lists = TopLists::default();
+            let (mut scratch, mut best, mut basket) = (Scratch::new(), Vec::new(), Vec::new());
+            for customer in range {
+                if let Some(query) = ask(customers.start + customer as u32, &mut basket) {
+                    best_of(scorer, &query, k, filter, &mut scratch, &mut best)?;
+                    lists.scored.extend_from_slice(&best);
+                }
+                lists.ends.push(lists.scored.len());
+            }
+            Ok(lists)
+        },
+        |left, right| Ok(left?.append(right?)),
+    )
+}
+
+/// The best `k` items of each customer from number `from` on; `customers` are their rows, of as many factors as the items have.
 pub(super) fn best(
+    from: u32,
     customers: &[f32],
     items: &Panels,
     k: usize,
@@ -66,7 +95,7 @@ pub(super) fn best(
             let rows = customers.get(range.start * factors..range.end * factors);
             let blocks = rows.unwrap_or_default().chunks(TOGETHER * factors);
             for (first, rows) in range.step_by(TOGETHER).zip(blocks) {
-                pass.run(&catalogue, first as u32, rows, k, filter);
+                pass.run(&catalogue, from + first as u32, rows, k, filter);
                 for heap in pass.heaps.iter_mut().take(rows.len() / factors) {
                     heap.sort_unstable_by(Scored::best_first);
                     lists.scored.extend_from_slice(heap);

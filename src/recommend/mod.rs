@@ -33,6 +33,7 @@
 //! | lists of your own that need no tuning, "similar to this", a model that is fitted in a second | [`ItemKnn`] |
 //! | better lists than neighbours give, for up to some ten thousand items | [`Ease`] |
 //! | to say why | an [`Explainer`] |
+//! | to know how good the lists are, and whether one model is better than another | [`evaluate`] |
 //! | a model of your own | implement [`Scorer`], test it with [`laws`] |
 //! | to hold back what was taken, what is out of stock, … | an [`ItemFilter`], several with [`ItemFilter::and`] |
 //! | to order the list for more than the score | a [`Reranker`] |
@@ -50,6 +51,7 @@
 mod als;
 mod ease;
 mod error;
+pub mod evaluate;
 mod explain;
 mod factors;
 mod filter;
@@ -72,6 +74,8 @@ pub use lists::TopLists;
 pub use popularity::Popularity;
 pub use query::{Query, Scratch};
 pub use top::{Scored, recommend};
+
+use std::ops::Range;
 
 /// Says how much an item is wanted.
 ///
@@ -125,6 +129,22 @@ pub trait Scorer: Send + Sync {
             first += length as u32;
         }
         Ok(())
+    }
+
+    /// The lists of [`recommend`] for consecutive customers, all at once; the first list is that of the first
+    /// of them. By several threads with the feature `parallel`.
+    ///
+    /// # Errors
+    /// As [`score`](Self::score).
+    fn lists(
+        &self,
+        customers: Range<u32>,
+        k: usize,
+        filter: &dyn ItemFilter,
+    ) -> Result<TopLists, QueryError> {
+        lists::by_query(self, customers, k, filter, |customer, _| {
+            Some(Query::Customer(customer))
+        })
     }
 }
 

@@ -36,6 +36,18 @@ pub fn recommend(
     scratch: &mut Scratch,
     out: &mut Vec<Scored>,
 ) -> Result<(), QueryError> {
+    best_of(scorer, query, k, filter, scratch, out)
+}
+
+/// As [`recommend`], of a model whose type may be known.
+pub(super) fn best_of<S: Scorer + ?Sized>(
+    scorer: &S,
+    query: &Query<'_>,
+    k: usize,
+    filter: &dyn ItemFilter,
+    scratch: &mut Scratch,
+    out: &mut Vec<Scored>,
+) -> Result<(), QueryError> {
     out.clear();
     let k = k.min(scorer.items() as usize);
     if k == 0 {

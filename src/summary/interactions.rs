@@ -249,6 +249,25 @@ impl InteractionMatrix {
         (0..self.rows()).map(|row| self.row(row))
     }
 
+    /// The entries that `keep` says yes to, by row and column; as many rows and columns as before.
+    pub fn filtered(&self, keep: impl Fn(u32, u32) -> bool) -> Self {
+        let mut kept = Self {
+            columns: self.columns,
+            ends: Vec::with_capacity(self.ends.len()),
+            column: Vec::new(),
+            weight: Vec::new(),
+        };
+        for (row, (columns, weights)) in (0..).zip(self.iter()) {
+            let entries = columns.iter().zip(weights);
+            for (&column, &weight) in entries.filter(|(column, _)| keep(row, **column)) {
+                kept.column.push(column);
+                kept.weight.push(weight);
+            }
+            kept.ends.push(kept.column.len());
+        }
+        kept
+    }
+
     /// Rows and columns exchanged.
     pub fn transposed(&self) -> Self {
         let mut ends = vec![0_usize; self.columns as usize + 1];

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::data::DataFolder;
 use super::tally::Tally;
-use super::{recommend_als, recommend_items};
+use super::{recommend_als, recommend_evaluate, recommend_items};
 
 /// What is not a section.
 const COMMON: &[&str] = &[
@@ -21,6 +21,8 @@ pub fn evaluate(json: &Value, _: &DataFolder, tally: &mut Tally) {
             "als_half_step" => recommend_als::evaluate(json, value, tally),
             "item_knn" => recommend_items::item_knn(json, value, tally),
             "ease" => recommend_items::ease(json, value, tally),
+            "metrics" => recommend_evaluate::metrics(json, value, tally),
+            "beyond_accuracy" => recommend_evaluate::beyond_accuracy(json, value, tally),
             about if about.starts_with('_') || COMMON.contains(&about) => {}
             other => tally.unsupported_tree(other, value),
         }
