@@ -25,6 +25,8 @@ mod recommend;
 mod recommend_als;
 #[path = "conformance/recommend_items.rs"]
 mod recommend_items;
+#[path = "conformance/recommend_logs.rs"]
+mod recommend_logs;
 #[path = "conformance/retention.rs"]
 mod retention;
 #[path = "conformance/rfm.rs"]

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::data::DataFolder;
 use super::tally::Tally;
-use super::{recommend_als, recommend_items};
+use super::{recommend_als, recommend_items, recommend_logs};
 
 /// What is not a section.
 const COMMON: &[&str] = &[
@@ -21,6 +21,10 @@ pub fn evaluate(json: &Value, _: &DataFolder, tally: &mut Tally) {
             "als_half_step" => recommend_als::evaluate(json, value, tally),
             "item_knn" => recommend_items::item_knn(json, value, tally),
             "ease" => recommend_items::ease(json, value, tally),
+            "content" => recommend_items::content(json, value, tally),
+            "mmr" => recommend_items::mmr(json, value, tally),
+            "decayed_popularity" => recommend_logs::decayed_popularity(json, value, tally),
+            "session_vmis_knn" => recommend_logs::session_vmis_knn(json, value, tally),
             about if about.starts_with('_') || COMMON.contains(&about) => {}
             other => tally.unsupported_tree(other, value),
         }
