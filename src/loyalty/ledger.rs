@@ -54,6 +54,9 @@ pub struct Ledger<S> {
 /// So many members are booked in one commit of a tick.
 const TICK_BATCH: usize = 1000;
 
+/// The members of so many commands of a batch are brought into the processor's caches together.
+const WARM: usize = 16;
+
 /// Why a ledger did not do what it was asked.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -148,8 +151,11 @@ impl<S: Store> Ledger<S> {
         let mut decided = Vec::with_capacity(commands.len());
         let in_place = self.store.in_place(&mut |place| {
             let mut free = self.numbers();
-            for command in commands {
-                decided.push(self.decide_in(place, &mut free, command)?);
+            for some in commands.chunks(WARM) {
+                place.warm(some);
+                for command in some {
+                    decided.push(self.decide_in(place, &mut free, command)?);
+                }
             }
             Ok(())
         });

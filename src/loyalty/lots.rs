@@ -70,6 +70,11 @@ impl Lots {
         self.row(number).map(Row::lot)
     }
 
+    /// Reads something of the latest lot.
+    pub(crate) fn glance(&self) -> u64 {
+        self.recent.last().map_or(0, |row| row.number().0)
+    }
+
     /// A lot as it lies here.
     pub(crate) fn row(&self, number: LotNumber) -> Option<&Row> {
         if self.is_past(number) {

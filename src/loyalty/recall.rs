@@ -70,6 +70,9 @@ impl Recall {
     /// The version of a command and its deed, if it was carried out.
     pub(crate) fn find(&self, id: &CommandId) -> Option<(u64, Arc<Deed>)> {
         let hash = self.hash(id);
+        // Nearly always there is none.
+        self.commands
+            .find(Slot::spread(hash), |slot| slot.hash == hash)?;
         let mut alike = self.commands.iter_hash(Slot::spread(hash));
         alike.find_map(|slot| {
             if slot.hash != hash {
