@@ -88,6 +88,7 @@
 
 mod apply;
 mod calendar;
+mod combine;
 mod command;
 mod decide;
 mod deed;
