@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::apply::{Misfit, apply};
 use super::calendar;
+use super::combine::{Combiner, Outcome};
 use super::command::{Action, Command};
 use super::decide::{decide_on, fall_due_on, lots_at_most};
 use super::desk::Desk;
@@ -49,6 +50,7 @@ pub struct Ledger<S> {
     rules: Rules,
     /// Lot numbers that the store gave and no lot has.
     numbers: Mutex<BTreeSet<u64>>,
+    combiner: Combiner,
 }
 
 /// So many members are booked in one commit of a tick.
@@ -104,6 +106,7 @@ impl<S: Store> Ledger<S> {
             store,
             rules,
             numbers: Mutex::new(BTreeSet::new()),
+            combiner: Combiner::default(),
         }
     }
 
@@ -120,7 +123,8 @@ impl<S: Store> Ledger<S> {
     /// Carries a command out; when this returns, the store has it.
     ///
     /// When another thread or process changes the same records meanwhile, the command is decided
-    /// again; each time that happens, another command was carried out.
+    /// again; each time that happens, another command was carried out. Commands of several threads share
+    /// commits where the store takes time for each.
     ///
     /// # Errors
     /// [`LedgerError::Refused`] with the reason; [`LedgerError::Store`] when the store fails.
@@ -133,10 +137,14 @@ impl<S: Store> Ledger<S> {
         if let (true, Some(decided)) = (in_place?, decided) {
             return Ok(decided?);
         }
-        Ok(self.transact(|desk| {
-            desk.fetch_for(&self.store, std::slice::from_ref(&command))?;
-            self.decide_one(desk, &command)
-        })??)
+        match self.combiner.run(&command, |all| self.decide_all(all)) {
+            Outcome::Decided(decided) => Ok(decided?),
+            Outcome::Failed(error) => Err(error.into()),
+            Outcome::Alone => Ok(self.transact(|desk| {
+                desk.fetch_for(&self.store, std::slice::from_ref(&command))?;
+                self.decide_one(desk, &command)
+            })??),
+        }
     }
 
     /// Carries several commands out, one after the other, in one commit; a refused one leaves no trace
@@ -162,14 +170,7 @@ impl<S: Store> Ledger<S> {
         if in_place? {
             return Ok(decided);
         }
-        self.transact(|desk| {
-            desk.fetch_for(&self.store, commands)?;
-            // One lot for each of those that usually have one, in one go.
-            let opening = |c: &&Command| matches!(c.action, Action::Earn(_) | Action::Adjust(_));
-            self.take_numbers(desk, commands.iter().filter(opening).count())?;
-            let decided = commands.iter().map(|c| self.decide_one(desk, c));
-            decided.collect()
-        })
+        self.decide_all(commands)
     }
 
     /// Books everything that is due up to an instant, for all members; returns the number of entries.
@@ -250,6 +251,21 @@ impl<S: Store> Ledger<S> {
             ControlFlow::Continue(())
         })?;
         misfit.map_or(Ok(states), Err)
+    }
+
+    /// Carries commands out in one commit.
+    fn decide_all(
+        &self,
+        commands: &[Command],
+    ) -> Result<Vec<Result<Submitted, Refusal>>, StoreError> {
+        self.transact(|desk| {
+            desk.fetch_for(&self.store, commands)?;
+            // One lot for each of those that usually have one, in one go.
+            let opening = |c: &&Command| matches!(c.action, Action::Earn(_) | Action::Adjust(_));
+            self.take_numbers(desk, commands.iter().filter(opening).count())?;
+            let decided = commands.iter().map(|c| self.decide_one(desk, c));
+            decided.collect()
+        })
     }
 
     /// Decides upon a command whose records are on the desk.

@@ -89,6 +89,7 @@
 mod apply;
 mod book;
 mod calendar;
+mod combine;
 mod command;
 mod decide;
 mod deed;
