@@ -27,6 +27,8 @@ mod recommend_als;
 mod recommend_evaluate;
 #[path = "conformance/recommend_items.rs"]
 mod recommend_items;
+#[path = "conformance/recommend_logs.rs"]
+mod recommend_logs;
 #[path = "conformance/retention.rs"]
 mod retention;
 #[path = "conformance/rfm.rs"]

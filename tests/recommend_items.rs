@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tenure::recommend::{
-    Ease, EaseConfig, Explainer, ItemKnn, ItemSimilarity, Precision, Query, Scored, Scratch,
-    Unseen, laws, recommend,
+    ContentCosine, Ease, EaseConfig, Explainer, ItemKnn, ItemSimilarity, Precision, Query, Scored,
+    Scratch, Unseen, laws, recommend,
 };
 use tenure::summary::{InteractionMatrix, InteractionSummary};
 
@@ -50,7 +50,21 @@ fn models(matrix: &InteractionMatrix) -> Vec<Box<dyn Explainer>> {
     for precision in [Precision::Single, Precision::Double] {
         models.push(Box::new(Ease::fit(matrix, &ease(precision)).unwrap()));
     }
+    models.push(Box::new(content(matrix)));
     models
+}
+
+/// Three features of each item, one of them without any, and an item that nobody took.
+fn content(matrix: &InteractionMatrix) -> ContentCosine {
+    let feature = |at: u32| {
+        if at < 3 {
+            0.0
+        } else {
+            f64::from(at * 7 % 11) - 4.0
+        }
+    };
+    let features = (0..3 * (matrix.columns() + 1)).map(feature).collect();
+    ContentCosine::new(matrix, 3, features).unwrap()
 }
 
 fn is_read_back<M: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(model: &M) {
@@ -105,6 +119,7 @@ proptest! {
         for similarity in SIMILARITIES {
             is_read_back(&ItemKnn::fit(&matrix, similarity, 3).unwrap());
         }
+        is_read_back(&content(&matrix));
         is_read_back(&Ease::fit(&matrix, &ease(Precision::Single)).unwrap());
     }
 
@@ -130,7 +145,8 @@ fn nothing_is_a_model_without_items() {
     let nothing = InteractionSummary::new().matrix();
     for model in models(&nothing) {
         laws::check(&*model, &[Query::Basket(&[])]).unwrap();
-        assert_eq!(model.items(), 0);
+        // Content knows an item that nobody took.
+        assert!(model.items() <= 1);
     }
 }
 
@@ -203,6 +219,39 @@ fn the_bits_do_not_depend_on_the_threads() {
     for threads in [2, 8] {
         assert!(fit(threads) == one, "{threads} threads");
     }
+}
+
+#[test]
+fn features_that_cannot_be_are_named() {
+    let matrix = matrix(&[(0, 1, 1.0)]);
+    for (width, features, message) in [
+        (
+            2,
+            vec![1.0; 3],
+            "the field `features` is 3 numbers, 2 for each item",
+        ),
+        (
+            0,
+            vec![1.0],
+            "the field `features` is 1 numbers, 0 for each item",
+        ),
+        (1, vec![1.0, f64::NAN], "the field `features` is NaN"),
+        (1, vec![1.0], "the field `features` is of 1 items"),
+    ] {
+        let error = ContentCosine::new(&matrix, width, features).unwrap_err();
+        assert!(error.to_string().starts_with(message), "{error}");
+    }
+    // Neither the smallest nor the largest numbers lose their direction.
+    let model = ContentCosine::new(&matrix, 2, vec![1e300, 1e300, 1e-300, 1e-300]).unwrap();
+    assert!((model.similarity(0, 1).unwrap() - 1.0).abs() < 1e-12);
+    let saved = serde_json::to_string(&model)
+        .unwrap()
+        .replacen("0.7", "0.9", 1);
+    let error = serde_json::from_str::<ContentCosine>(&saved).unwrap_err();
+    assert!(
+        error.to_string().starts_with("the field `directions`"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -80,11 +80,13 @@ impl<W: ItemWeights> Linear<W> {
         Ok(Explanation::of(contributions))
     }
 
-    fn check(&self, query: &Query<'_>) -> Result<(), QueryError> {
+    /// Refuses what the model does not know.
+    pub(super) fn check(&self, query: &Query<'_>) -> Result<(), QueryError> {
         query.check(self.seen.rows(), self.weights.items())
     }
 
-    fn each_taken(&self, query: &Query<'_>, mut take: impl FnMut(u32, f32)) {
+    /// Shows each item taken, and what it counts.
+    pub(super) fn each_taken(&self, query: &Query<'_>, mut take: impl FnMut(u32, f32)) {
         let mut take = |item: u32, weight: f32| {
             let present = if weight > 0.0 { 1.0 } else { 0.0 };
             take(item, if self.binary { present } else { weight });
@@ -104,7 +106,7 @@ impl<W: ItemWeights> Linear<W> {
 }
 
 /// Weights of many orders of magnitude can leave the range of `f32`; a score stays a number.
-fn finite(score: f32) -> f32 {
+pub(super) fn finite(score: f32) -> f32 {
     score.clamp(f32::MIN, f32::MAX)
 }
 

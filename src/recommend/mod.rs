@@ -32,10 +32,14 @@
 //! | the taste of customers, learnt from who took what, at any size: the model to begin with | [`Als`] |
 //! | lists of your own that need no tuning, "similar to this", a model that is fitted in a second | [`ItemKnn`] |
 //! | better lists than neighbours give, for up to some ten thousand items | [`Ease`] |
+//! | what goes with a visit so far, by the order of its items | [`SessionKnn`] |
+//! | items that nobody has taken yet, by what they are | [`ContentCosine`] |
 //! | to say why | an [`Explainer`] |
 //! | to know how good the lists are, and whether one model is better than another | [`evaluate`] |
 //! | a model of your own | implement [`Scorer`], test it with [`laws`] |
 //! | to hold back what was taken, what is out of stock, … | an [`ItemFilter`], several with [`ItemFilter::and`] |
+//! | at most two of a category, three of a brand | [`recommend_capped`] |
+//! | a list whose items are not all alike | [`Mmr`] |
 //! | to order the list for more than the score | a [`Reranker`] |
 //!
 //! # What it assumes
@@ -49,6 +53,9 @@
 //! [`Scratch`] and the list, which grow to what they need and stay so.
 
 mod als;
+mod caps;
+mod chosen;
+mod content;
 mod ease;
 mod error;
 pub mod evaluate;
@@ -61,18 +68,27 @@ pub mod laws;
 mod lists;
 mod popularity;
 mod query;
+mod rerank;
 mod saved;
+mod session_knn;
 mod top;
 
 pub use als::{Als, AlsConfig, AlsFit, AlsReport, FoldIn, Solver, Weighting};
+pub use caps::{Cap, ItemGroups, recommend_capped};
+pub use content::ContentCosine;
 pub use ease::{Ease, EaseConfig, Precision};
 pub use error::QueryError;
 pub use explain::{Contribution, Explainer, Explanation};
-pub use filter::{Allowed, Both, ItemFilter, Unseen};
+pub use filter::{
+    AllOf, AllowList, Allowed, Availability, AvailableAt, Both, CustomerLists, DenyList, Except,
+    ItemFilter, ItemSet, PriceRange, Rule, Unseen,
+};
 pub use item_knn::{ItemKnn, ItemSimilarity};
 pub use lists::TopLists;
 pub use popularity::Popularity;
 pub use query::{Query, Scratch};
+pub use rerank::{Mmr, Reranker};
+pub use session_knn::{SessionKnn, SessionKnnConfig, SimilarSession};
 pub use top::{Scored, recommend};
 
 use std::ops::Range;
@@ -146,12 +162,6 @@ pub trait Scorer: Send + Sync {
             Some(Query::Customer(customer))
         })
     }
-}
-
-/// Orders candidates for more than their score: for diversity, for margin, for what must be sold.
-pub trait Reranker: Send + Sync {
-    /// Writes at most `k` of the candidates, best first. The candidates come ordered by score.
-    fn rerank(&self, candidates: &[Scored], k: usize, out: &mut Vec<Scored>);
 }
 
 /// Refuses an output that has not one place for each item. A [`Scorer`] calls it first.

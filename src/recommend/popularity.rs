@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Query, QueryError, Scorer, Scratch};
-use crate::error::ConfigError;
+use super::item_weights::finite;
+use super::{Query, QueryError, Scorer, Scratch, check_places};
+use crate::error::{ConfigError, DataError, Error};
 use crate::event::{Interactions, Timestamp};
-use crate::summary::InteractionMatrix;
+use crate::summary::{InteractionMatrix, check_table};
 
 /// The same for everybody: what most customers took, or what was taken of late.
 ///
@@ -24,9 +25,9 @@ use crate::summary::InteractionMatrix;
 /// # Ok::<(), tenure::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Saved")]
 pub struct Popularity {
-    scores: Vec<f32>,
+    scores: Vec<f64>,
 }
 
 impl Popularity {
@@ -40,10 +41,8 @@ impl Popularity {
                 }
             }
         }
-        // Exact up to 2^24 customers, in the order of their numbers beyond that.
-        let scores = customers.into_iter().map(|count| count as f32);
         Self {
-            scores: scores.collect(),
+            scores: customers.into_iter().map(f64::from).collect(),
         }
     }
 
@@ -51,37 +50,31 @@ impl Popularity {
     /// later than `now` are left out.
     ///
     /// # Errors
-    /// [`ConfigError::OutOfRange`] for a half-life that is not positive.
-    pub fn decayed(
-        log: &Interactions,
-        now: Timestamp,
-        half_life_s: u32,
-    ) -> Result<Self, ConfigError> {
+    /// [`ConfigError::OutOfRange`] for a half-life that is not positive; [`DataError::TooLarge`] when the log claims more
+    /// items than [`TABLE_BYTES_MAX`](crate::summary::TABLE_BYTES_MAX) has room for.
+    pub fn decayed(log: &Interactions, now: Timestamp, half_life_s: u32) -> Result<Self, Error> {
         if half_life_s == 0 {
             return Err(ConfigError::OutOfRange {
                 setting: "half_life_s",
                 value: "0".to_owned(),
                 expected: "at least 1 second",
-            });
+            }
+            .into());
         }
-        let mut sums = vec![0.0_f64; log.items() as usize];
+        check_table("table of items", log.items(), size_of::<f64>() as u64)?;
+        let mut scores = vec![0.0; log.items() as usize];
         let rows = log.item().iter().zip(log.weight()).zip(log.time());
         for ((&item, &weight), &time) in rows.filter(|(_, time)| **time <= now) {
             let age_s = now.unix_s() as f64 - time.unix_s() as f64;
-            if let Some(sum) = sums.get_mut(item as usize) {
+            if let Some(sum) = scores.get_mut(item as usize) {
                 *sum += f64::from(weight) * libm::exp2(-age_s / f64::from(half_life_s));
             }
         }
-        let scores = sums
-            .into_iter()
-            .map(|sum| sum.min(f64::from(f32::MAX)) as f32);
-        Ok(Self {
-            scores: scores.collect(),
-        })
+        Ok(Self { scores })
     }
 
     /// An item's score; `None` for one that is unknown.
-    pub fn score_of(&self, item: u32) -> Option<f32> {
+    pub fn score_of(&self, item: u32) -> Option<f64> {
         self.scores.get(item as usize).copied()
     }
 }
@@ -99,23 +92,39 @@ impl Scorer for Popularity {
         _: &mut Scratch,
         out: &mut [f32],
     ) -> Result<(), QueryError> {
-        super::check_places(items, out)?;
+        check_places(items, out)?;
         for (place, &item) in out.iter_mut().zip(items) {
-            *place = self.score_of(item).ok_or(QueryError::UnknownItem {
+            let score = self.score_of(item).ok_or(QueryError::UnknownItem {
                 item,
                 items: self.items(),
             })?;
+            *place = finite(score as f32);
         }
         Ok(())
     }
+}
 
-    fn scan(
-        &self,
-        _: &Query<'_>,
-        _: &mut Scratch,
-        visit: &mut dyn FnMut(u32, &[f32]),
-    ) -> Result<(), QueryError> {
-        visit(0, &self.scores);
-        Ok(())
+/// The model as it was saved, not checked yet.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    scores: Vec<f64>,
+}
+
+impl TryFrom<Saved> for Popularity {
+    type Error = DataError;
+
+    fn try_from(Saved { scores }: Saved) -> Result<Self, DataError> {
+        let bad = scores
+            .iter()
+            .position(|score| !(score.is_finite() && *score >= 0.0));
+        if let Some((at, score)) = bad.and_then(|at| Some((at, scores.get(at)?))) {
+            return Err(DataError::Field {
+                field: format!("scores[{at}]"),
+                value: score.to_string(),
+                expected: "a finite number that is not negative",
+            });
+        }
+        Ok(Self { scores })
     }
 }

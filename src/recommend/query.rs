@@ -1,6 +1,7 @@
 //! For whom, or for what, items are wanted.
 
-use super::QueryError;
+use super::session_knn::Near;
+use super::{QueryError, Scored};
 
 /// For whom, or for what, items are wanted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -8,7 +9,8 @@ use super::QueryError;
 pub enum Query<'a> {
     /// A customer whom the model was fitted with.
     Customer(u32),
-    /// Somebody new, or somebody's visit: items and their weights, each item once.
+    /// Somebody new, or somebody's visit: items and their weights, each item once. For a model of sessions in the order of
+    /// the visit, the last item last.
     Basket(&'a [(u32, f32)]),
     /// Items that go with this one.
     Item(u32),
@@ -56,6 +58,12 @@ impl Query<'_> {
 pub struct Scratch {
     numbers: Vec<f32>,
     doubles: Vec<f64>,
+    /// The next items on the way through all of them.
+    pub(super) pool: Vec<Scored>,
+    /// How many items there are of a group.
+    pub(super) counts: Vec<u32>,
+    /// Sessions like a visit.
+    pub(super) near: Near,
 }
 
 impl Scratch {

@@ -151,7 +151,7 @@ fn same<T: PartialEq + Debug>(setting: &'static str, left: &T, right: &T) -> Res
 }
 
 /// A table of `rows` rows must fit into its bound.
-fn check_table(what: &'static str, rows: u32, row_bytes: u64) -> Result<(), DataError> {
+pub(crate) fn check_table(what: &'static str, rows: u32, row_bytes: u64) -> Result<(), DataError> {
     let bytes = u64::from(rows).saturating_mul(row_bytes);
     if bytes <= TABLE_BYTES_MAX {
         return Ok(());

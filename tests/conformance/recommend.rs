@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::data::DataFolder;
 use super::tally::Tally;
-use super::{recommend_als, recommend_evaluate, recommend_items};
+use super::{recommend_als, recommend_evaluate, recommend_items, recommend_logs};
 
 /// What is not a section.
 const COMMON: &[&str] = &[
@@ -23,6 +23,10 @@ pub fn evaluate(json: &Value, _: &DataFolder, tally: &mut Tally) {
             "ease" => recommend_items::ease(json, value, tally),
             "metrics" => recommend_evaluate::metrics(json, value, tally),
             "beyond_accuracy" => recommend_evaluate::beyond_accuracy(json, value, tally),
+            "content" => recommend_items::content(json, value, tally),
+            "mmr" => recommend_items::mmr(json, value, tally),
+            "decayed_popularity" => recommend_logs::decayed_popularity(json, value, tally),
+            "session_vmis_knn" => recommend_logs::session_vmis_knn(json, value, tally),
             about if about.starts_with('_') || COMMON.contains(&about) => {}
             other => tally.unsupported_tree(other, value),
         }

@@ -1,7 +1,10 @@
 //! Sections of `recommend.json` whose models score by the items taken.
 
 use serde_json::Value;
-use tenure::recommend::{Ease, EaseConfig, Explainer, ItemKnn, ItemSimilarity, Precision, Query};
+use tenure::recommend::{
+    ContentCosine, Ease, EaseConfig, Explainer, ItemKnn, ItemSimilarity, Mmr, Precision, Query,
+    Scorer,
+};
 use tenure::summary::{InteractionMatrix, InteractionSummary};
 
 use super::tally::Tally;
@@ -58,13 +61,7 @@ pub fn item_knn(json: &Value, section: &Value, tally: &mut Tally) {
 pub fn ease(json: &Value, section: &Value, tally: &mut Tally) {
     let rel = tolerance(json);
     let matrix = interactions(json);
-    let lambda = section["lambda"].as_f64().expect("a number");
-    let config = EaseConfig {
-        lambda,
-        precision: Precision::Double,
-        items_max: matrix.columns(),
-    };
-    let model = Ease::fit(&matrix, &config).expect("a model");
+    let model = ease_model(json);
     for from in 0..matrix.columns() {
         let row = (0..matrix.columns()).map(|to| model.weight(from, to).expect("known items"));
         let row: Vec<f64> = row.collect();
@@ -95,6 +92,60 @@ pub fn ease(json: &Value, section: &Value, tally: &mut Tally) {
         rel,
     );
     tally.close(entry, "score", why.score, &expected["score"], rel);
+}
+
+pub fn content(json: &Value, section: &Value, tally: &mut Tally) {
+    let rel = tolerance(json);
+    let model = content_model(json);
+    for left in 0..model.items() {
+        let row = (0..model.items()).map(|right| model.similarity(left, right).expect("known"));
+        let expected = &section["cosine"][left as usize];
+        let place = format!("cosine[{left}]");
+        tally.list("content", &place, &row.collect::<Vec<_>>(), expected, rel);
+    }
+    for (customer, expected) in (0..).zip(section["content_scores"].as_array().expect("rows")) {
+        let place = format!("content_scores[{customer}]");
+        let scores = scores(&model, customer, |_, _| true);
+        tally.list("content", &place, &scores, expected, rel);
+    }
+}
+
+pub fn mmr(json: &Value, section: &Value, tally: &mut Tally) {
+    let content = content_model(json);
+    let cosine = |left, right| content.similarity(left, right).expect("known items");
+    let lambda = section["lambda"].as_f64().expect("a number");
+    let n = section["n"].as_u64().expect("a count") as usize;
+    let relevance = scores(&ease_model(json), 0, |_, _| true);
+    let candidates: Vec<(u32, f64)> = (0..).zip(relevance).collect();
+    let mmr = Mmr::new(lambda, cosine).expect("a reranker");
+    let chosen = mmr.choose(&candidates, n);
+    let order: Vec<usize> = chosen.iter().map(|&(place, _)| place).collect();
+    let values: Vec<f64> = chosen.iter().map(|&(_, value)| value).collect();
+    tally.equal("mmr", "order", order, &section["order"]);
+    let expected = &section["values"];
+    tally.list("mmr", "values", &values, expected, tolerance(json));
+}
+
+fn ease_model(json: &Value) -> Ease {
+    let matrix = interactions(json);
+    let config = EaseConfig {
+        lambda: json["ease"]["lambda"].as_f64().expect("a number"),
+        precision: Precision::Double,
+        items_max: matrix.columns(),
+    };
+    Ease::fit(&matrix, &config).expect("a model")
+}
+
+/// Features are written as text.
+fn content_model(json: &Value) -> ContentCosine {
+    let rows = json["content"]["features"].as_array().expect("rows");
+    let rows = rows.iter().map(|row| row.as_array().expect("features"));
+    let width = rows.clone().map(Vec::len).max().expect("a row");
+    let features = rows
+        .flatten()
+        .map(|feature| feature.as_str().expect("text"));
+    let features = features.map(|feature| feature.parse().expect("a number"));
+    ContentCosine::new(&interactions(json), width as u32, features.collect()).expect("a model")
 }
 
 /// A customer's score of each item, from the contributions that count.
