@@ -3,6 +3,7 @@
 mod config;
 mod fit;
 mod fold_in;
+mod new_items;
 mod saved;
 mod solve;
 
@@ -21,6 +22,7 @@ use config::Entry;
 pub use config::{AlsConfig, Solver, Weighting};
 pub use fold_in::FoldIn;
 use fold_in::{Rows, System};
+pub use new_items::Buyers;
 use saved::Saved;
 
 /// A vector for each customer and each item, whose product is the score.
@@ -132,6 +134,54 @@ impl Als {
         config: &AlsConfig,
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<AlsFit, Error> {
+        Self::fit_from(None, matrix, config, cancelled)
+    }
+
+    /// Fits again, beginning with the factors that this model has: after new interactions a few iterations are enough.
+    ///
+    /// Merge what came with the [`InteractionSummary`](crate::summary::InteractionSummary) of what was there, and give the
+    /// matrix of all; customers and items keep their numbers, new ones have numbers beyond those known. The weighting and the solver
+    /// may be others than before. The seed is that of new customers of whom nothing known is taken.
+    ///
+    /// ```
+    /// use tenure::recommend::{Als, AlsConfig, Weighting};
+    /// use tenure::summary::InteractionSummary;
+    ///
+    /// let mut all = InteractionSummary::new();
+    /// for customer in 0..20 {
+    ///     (customer % 2..12).step_by(2).try_for_each(|item| all.push(customer, item, 1.0))?;
+    /// }
+    /// let weighting = Weighting::Rendle { alpha0: 0.1, lambda: 0.01, nu: 1.0 };
+    /// let config = AlsConfig::new(weighting, 4, 7);
+    /// let yesterday = Als::fit(&all.matrix(), &config)?.model;
+    ///
+    /// let mut today = InteractionSummary::new();
+    /// [(20, 0), (20, 12), (1, 12)].iter().try_for_each(|&(customer, item)| today.push(customer, item, 1.0))?;
+    /// all.merge(today);
+    /// let few = AlsConfig { iterations: 2, ..config };
+    /// let model = yesterday.refit(&all.matrix(), &few, &|| false)?.model;
+    /// assert_eq!(model.customers(), 21);
+    /// # Ok::<(), tenure::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit_until`](Self::fit_until), and [`ConfigError::OutOfRange`](crate::error::ConfigError::OutOfRange) unless `config` has as many
+    /// factors as the model.
+    pub fn refit(
+        &self,
+        matrix: &InteractionMatrix,
+        config: &AlsConfig,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<AlsFit, Error> {
+        Self::fit_from(Some(self), matrix, config, cancelled)
+    }
+
+    fn fit_from(
+        model: Option<&Self>,
+        matrix: &InteractionMatrix,
+        config: &AlsConfig,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<AlsFit, Error> {
         config.check()?;
         if matrix.is_empty() {
             return Err(DataError::Empty {
@@ -149,7 +199,11 @@ impl Als {
             }
             stopped.load(Ordering::Relaxed)
         };
-        fit::Sides::new(matrix, config, &stop).fit()
+        let sides = fit::Sides::new(matrix, config, &stop);
+        match model {
+            Some(model) => sides.from_model(model)?.fit(),
+            None => sides.fit(),
+        }
     }
 
     /// How many customers the model knows: their numbers are below it.

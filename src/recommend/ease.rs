@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::item_weights::{ItemWeights, Linear};
+use super::item_weights::{ItemWeights, Linear, counted};
 use super::saved::Format;
 use super::{Explainer, Explanation, Query, QueryError, Scorer, Scratch};
 use crate::error::{ConfigError, DataError, Error, FitError};
 use crate::numeric::inverse::invert;
 use crate::numeric::reduce::each_block;
-use crate::summary::InteractionMatrix;
+use crate::summary::{InteractionMatrix, ItemGram};
 
 /// In how many bits the weights are computed and kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,18 +88,68 @@ impl Ease {
         let binary = Taken::new(matrix);
         let weights = match config.precision {
             Precision::Single => {
-                let counts = binary.counts(config.lambda as f32, |sum: &mut f32| *sum += 1.0);
-                DenseWeights::Single(weights(counts, items as usize)?)
+                let counts = binary.counts(|sum: &mut f32| *sum += 1.0);
+                DenseWeights::Single(weights(counts, items as usize, config.lambda as f32)?)
             }
             Precision::Double => {
-                let counts = binary.counts(config.lambda, |sum: &mut f64| *sum += 1.0);
-                DenseWeights::Double(weights(counts, items as usize)?)
+                let counts = binary.counts(|sum: &mut f64| *sum += 1.0);
+                DenseWeights::Double(weights(counts, items as usize, config.lambda)?)
             }
         };
         Ok(Self {
             config: *config,
             linear: Linear {
                 seen: matrix.clone(),
+                weights,
+                binary: true,
+            },
+        })
+    }
+
+    /// As [`fit`](Self::fit), from counts that were merged: the same weights to the last bit (in single precision up to 2²⁴
+    /// customers of an item).
+    ///
+    /// `seen` says who took what, for queries by customer; a matrix of nothing is enough for baskets and items.
+    ///
+    /// ```
+    /// use tenure::recommend::{Ease, EaseConfig, Precision};
+    /// use tenure::summary::{InteractionSummary, ItemGram};
+    ///
+    /// let mut counts = ItemGram::new();
+    /// counts.add(&[0, 1])?;
+    /// let mut next_day = ItemGram::new();
+    /// next_day.add(&[1, 2])?;
+    /// counts.merge(next_day);
+    /// let config = EaseConfig { lambda: 0.5, precision: Precision::Double, items_max: 20_000 };
+    /// let model = Ease::fit_gram(&counts, &InteractionSummary::new().matrix(), &config)?;
+    /// assert!(model.weight(0, 1) > model.weight(0, 2));
+    /// # Ok::<(), tenure::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), and [`DataError::Mismatch`] for customers who took items that were not counted.
+    pub fn fit_gram(
+        gram: &ItemGram,
+        seen: &InteractionMatrix,
+        config: &EaseConfig,
+    ) -> Result<Self, Error> {
+        config.check(gram.items())?;
+        let seen = counted(gram, seen)?;
+        let items = gram.items() as usize;
+        let weights = match config.precision {
+            Precision::Single => {
+                let counts = lower_triangle(gram, |count| count as f32);
+                DenseWeights::Single(weights(counts, items, config.lambda as f32)?)
+            }
+            Precision::Double => {
+                let counts = lower_triangle(gram, |count| count as f64);
+                DenseWeights::Double(weights(counts, items, config.lambda)?)
+            }
+        };
+        Ok(Self {
+            config: *config,
+            linear: Linear {
+                seen,
                 weights,
                 binary: true,
             },
@@ -183,17 +233,11 @@ impl Taken {
         }
     }
 
-    /// XᵀX + λI, the lower triangle, column by column.
-    fn counts<T: Copy + Default + Send + Sync>(
-        &self,
-        lambda: T,
-        count: impl Fn(&mut T) + Sync,
-    ) -> Vec<T> {
+    /// XᵀX, the lower triangle, column by column.
+    fn counts<T: Copy + Default + Send + Sync>(&self, count: impl Fn(&mut T) + Sync) -> Vec<T> {
         let items = self.items.rows() as usize;
         let mut counts = vec![T::default(); items * items];
         each_block(&mut counts, items.max(1), |item, column| {
-            // The diagonal begins at λ.
-            column[item] = lambda;
             let (customers, weights) = self.items.row(item as u32);
             let took = customers.iter().zip(weights);
             for (&customer, _) in took.filter(|(_, weight)| **weight > 0.0) {
@@ -209,11 +253,27 @@ impl Taken {
     }
 }
 
+/// XᵀX, the lower triangle, column by column.
+fn lower_triangle<T: Copy + Default>(gram: &ItemGram, number: impl Fn(u64) -> T) -> Vec<T> {
+    let items = gram.items() as usize;
+    let mut counts = vec![T::default(); items * items];
+    for (left, right, count) in gram.pairs() {
+        if let Some(place) = counts.get_mut(left as usize * items + right as usize) {
+            *place = number(count);
+        }
+    }
+    counts
+}
+
 /// B of the counts.
 fn weights<T: nalgebra::RealField + Copy>(
     mut counts: Vec<T>,
     items: usize,
+    lambda: T,
 ) -> Result<Vec<T>, FitError> {
+    for count in counts.iter_mut().step_by(items + 1) {
+        *count += lambda;
+    }
     let degenerate = FitError::NotIdentified {
         parameter: "the weights of the items",
         reason: "lambda is too small for the precision, increase it",

@@ -30,6 +30,12 @@ pub enum QueryError {
         /// The item.
         item: u32,
     },
+    /// The weight of a buyer of an item is negative, NaN or infinite.
+    #[error("the weight of buyer {customer} must be a finite number that is not negative")]
+    BuyerWeight {
+        /// The customer.
+        customer: u32,
+    },
     /// The model has no answer for this kind of query.
     #[error("the model cannot be asked for {query}")]
     Unsupported {

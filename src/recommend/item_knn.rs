@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::item_weights::{Linear, SparseWeights};
+use super::item_weights::{Linear, SparseWeights, counted};
 use super::saved::Format;
 use super::{Explainer, Explanation, Query, QueryError, Scorer, Scratch};
-use crate::error::{ConfigError, DataError};
+use crate::error::{ConfigError, DataError, Error};
 use crate::numeric::reduce::sum_chunks;
-use crate::summary::InteractionMatrix;
+use crate::summary::{InteractionMatrix, ItemGram};
 
 /// How alike two items are: the inner product of their columns of weights.
 ///
@@ -92,13 +92,7 @@ impl ItemKnn {
         neighbours: u32,
     ) -> Result<Self, ConfigError> {
         similarity.check()?;
-        if neighbours == 0 {
-            return Err(ConfigError::OutOfRange {
-                setting: "neighbours",
-                value: "0".to_owned(),
-                expected: "at least 1; an item counts as its own neighbour",
-            });
-        }
+        check_neighbours(neighbours)?;
         let columns = WeightedColumns::new(matrix, similarity);
         let weights = sum_chunks(
             matrix.columns() as usize,
@@ -114,6 +108,61 @@ impl ItemKnn {
             binary: false,
         };
         Ok(Self { similarity, linear })
+    }
+
+    /// Fits from counts that were merged: the cosine of who took the items, whatever the weights (of which only the counts
+    /// know nothing). Where every weight is 1 this is [`ItemSimilarity::Cosine`], up to rounding.
+    ///
+    /// `seen` says who took what, for queries by customer; a matrix of nothing is enough for baskets and items.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] for no neighbours, [`DataError::Mismatch`] for customers who took items that were not counted.
+    pub fn fit_gram(
+        gram: &ItemGram,
+        seen: &InteractionMatrix,
+        neighbours: u32,
+    ) -> Result<Self, Error> {
+        check_neighbours(neighbours)?;
+        let seen = counted(gram, seen)?;
+        let mut rows: Vec<Vec<(u32, f64)>> = vec![Vec::new(); gram.items() as usize];
+        let pairs = gram.pairs();
+        let mut customers = vec![0.0; rows.len()];
+        for &(item, _, count) in pairs.iter().filter(|(left, right, _)| left == right) {
+            if let Some(customers) = customers.get_mut(item as usize) {
+                *customers = count as f64;
+            }
+        }
+        let of = |item: u32| customers.get(item as usize).copied().unwrap_or(0.0);
+        for (left, right, count) in pairs {
+            let similarity = count as f64 / (of(left) * of(right)).sqrt();
+            // A fact that was pushed by itself may lack its items.
+            if !similarity.is_finite() {
+                continue;
+            }
+            for (from, to) in [(left, right), (right, left)]
+                .into_iter()
+                .take(1 + usize::from(left != right))
+            {
+                if let Some(row) = rows.get_mut(from as usize) {
+                    row.push((to, similarity));
+                }
+            }
+        }
+        let mut weights = SparseWeights::default();
+        for mut row in rows {
+            row.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            row.truncate(neighbours as usize);
+            row.sort_unstable_by_key(|&(item, _)| item);
+            weights.push(&row);
+        }
+        Ok(Self {
+            similarity: ItemSimilarity::Cosine,
+            linear: Linear {
+                seen,
+                weights,
+                binary: false,
+            },
+        })
     }
 
     /// How items were compared.
@@ -177,6 +226,17 @@ impl ItemSimilarity {
             expected,
         })
     }
+}
+
+fn check_neighbours(neighbours: u32) -> Result<(), ConfigError> {
+    if neighbours > 0 {
+        return Ok(());
+    }
+    Err(ConfigError::OutOfRange {
+        setting: "neighbours",
+        value: "0".to_owned(),
+        expected: "at least 1; an item counts as its own neighbour",
+    })
 }
 
 /// The columns of weights, by customer and by item.
@@ -338,7 +398,7 @@ impl From<ItemKnn> for Saved {
 }
 
 impl TryFrom<Saved> for ItemKnn {
-    type Error = crate::Error;
+    type Error = Error;
 
     fn try_from(saved: Saved) -> Result<Self, Self::Error> {
         saved.similarity.check()?;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Contribution, Explanation, Query, QueryError, Scratch, check_places};
 use crate::error::DataError;
-use crate::summary::InteractionMatrix;
+use crate::summary::{InteractionMatrix, ItemGram};
 
 /// What each item says of each other.
 pub(super) trait ItemWeights: Send + Sync {
@@ -105,6 +105,21 @@ impl<W: ItemWeights> Linear<W> {
     }
 }
 
+/// Who took what, with the items of the counts.
+pub(super) fn counted(
+    gram: &ItemGram,
+    seen: &InteractionMatrix,
+) -> Result<InteractionMatrix, DataError> {
+    if seen.columns() <= gram.items() {
+        return Ok(seen.with_columns(gram.items()));
+    }
+    Err(DataError::Mismatch {
+        setting: "items",
+        left: format!("{} counted", gram.items()),
+        right: format!("{} taken", seen.columns()),
+    })
+}
+
 /// Weights of many orders of magnitude can leave the range of `f32`; a score stays a number.
 pub(super) fn finite(score: f32) -> f32 {
     score.clamp(f32::MIN, f32::MAX)
@@ -129,6 +144,13 @@ impl SparseWeights {
             .extend(other.ends.into_iter().map(|end| before + end));
         self.item.extend(other.item);
         self.weight.extend(other.weight);
+    }
+
+    /// Appends a row, ascending.
+    pub(super) fn push(&mut self, row: &[(u32, f64)]) {
+        self.item.extend(row.iter().map(|&(item, _)| item));
+        self.weight.extend(row.iter().map(|&(_, weight)| weight));
+        self.ends.push(self.item.len());
     }
 
     /// The items of a row, ascending, and their weights.

@@ -73,7 +73,7 @@ mod saved;
 mod session_knn;
 mod top;
 
-pub use als::{Als, AlsConfig, AlsFit, AlsReport, FoldIn, Solver, Weighting};
+pub use als::{Als, AlsConfig, AlsFit, AlsReport, Buyers, FoldIn, Solver, Weighting};
 pub use caps::{Cap, ItemGroups, recommend_capped};
 pub use content::ContentCosine;
 pub use ease::{Ease, EaseConfig, Precision};

@@ -268,6 +268,14 @@ impl InteractionMatrix {
         kept
     }
 
+    /// The same entries, with at least so many columns.
+    pub(crate) fn with_columns(&self, columns: u32) -> Self {
+        Self {
+            columns: self.columns.max(columns),
+            ..self.clone()
+        }
+    }
+
     /// Rows and columns exchanged.
     pub fn transposed(&self) -> Self {
         let mut ends = vec![0_usize; self.columns as usize + 1];

@@ -35,6 +35,7 @@
 //! | who renews a contract, how often | [`RenewalSummary`] | itself | 30 a distinct length |
 //! | on which of a few set occasions do they buy | [`OccasionSummary`] | itself | 40 a distinct history |
 //! | who took which item | [`InteractionSummary`] | [`InteractionMatrix`] | 24 a distinct triple |
+//! | which items are taken by the same customers | [`ItemGram`] | itself | 16 a pair of items |
 //! | what is popular | [`ItemSummary`] | itself | 56 an item |
 //!
 //! What is known of customers besides what they did ([`Covariates`]: channel, age) is no summary, but is
@@ -71,6 +72,7 @@ mod covariates;
 mod distinct;
 mod history;
 mod interactions;
+mod item_gram;
 mod items;
 pub mod laws;
 mod numbering;
@@ -93,6 +95,7 @@ pub use covariates::{CovariateGroup, Covariates};
 pub use distinct::DistinctHistories;
 pub use history::{Histories, History, HistoryColumns, TimeUnit};
 pub use interactions::{InteractionMatrix, InteractionSummary};
+pub use item_gram::ItemGram;
 pub use items::ItemSummary;
 pub(crate) use numbering::Numbering;
 pub use occasions::{OccasionColumns, OccasionHistory, OccasionSummary};

@@ -5,7 +5,7 @@ use rand::{Rng, SeedableRng};
 
 use super::solve::{HalfStep, Stop, gram, principal_axes, rotate};
 use super::{Als, AlsConfig, AlsFit, AlsReport, Solver};
-use crate::error::{DataError, Error, FitError};
+use crate::error::{ConfigError, DataError, Error, FitError};
 use crate::numeric::lanes::{Level, padded};
 use crate::numeric::reduce::sum_chunks;
 use crate::summary::InteractionMatrix;
@@ -69,16 +69,43 @@ impl<'a> Sides<'a> {
         }
     }
 
+    /// Begins with the items' factors of a model, and what the customers then have.
+    pub(super) fn from_model(mut self, model: &Als) -> Result<Self, Error> {
+        if model.factors() != self.config.factors {
+            return Err(ConfigError::OutOfRange {
+                setting: "factors",
+                value: self.config.factors.to_string(),
+                expected: "as many as the model has that is fitted again",
+            }
+            .into());
+        }
+        for (item, row) in (0..).zip(self.items.chunks_exact_mut(self.width)) {
+            let known = model.item(item).into_iter().flatten();
+            row.iter_mut().zip(known).for_each(|(place, y)| *place = y);
+        }
+        // Conjugate gradients start from what is there. The others keep their random numbers.
+        let new = model.customers() as usize * self.width;
+        for (customer, row) in (0..).zip(self.customers.chunks_exact_mut(self.width)) {
+            let known = model.customer(customer).unwrap_or_default();
+            row.iter_mut().zip(known).for_each(|(place, &x)| *place = x);
+        }
+        let random = self.customers.get(new..).unwrap_or_default().to_vec();
+        self.solve_customers().map_err(|stop| failed(stop, 0))?;
+        // Who took new items alone has factors of 0, as these have: from there neither would come away.
+        let rows = self.customers.get_mut(new..).unwrap_or_default();
+        let rows = rows.chunks_exact_mut(self.width);
+        for (row, random) in rows.zip(random.chunks_exact(self.width)) {
+            if row.iter().all(|&x| x == 0.0) {
+                row.copy_from_slice(random);
+            }
+        }
+        Ok(self)
+    }
+
     pub(super) fn fit(mut self) -> Result<AlsFit, Error> {
         let mut objective = Vec::new();
         for done in 0..self.config.iterations as usize {
-            let value = self.iterate().map_err(|stop| match stop {
-                Stop::Cancelled => FitError::Cancelled { iterations: done },
-                Stop::Singular => FitError::NotIdentified {
-                    parameter: "the factors",
-                    reason: "the weights are so large that a system has no finite solution",
-                },
-            })?;
+            let value = self.iterate().map_err(|stop| failed(stop, done))?;
             objective.push(value);
         }
         let AlsConfig {
@@ -106,15 +133,17 @@ impl<'a> Sides<'a> {
             &mut self.customers,
             &mut self.items,
         )?;
-        let sides = (&mut self.items, &mut self.customers);
-        let rows = half(
-            config,
-            (level, width, stop),
+        Ok(self.solve_customers()? + self.item_penalty())
+    }
+
+    fn solve_customers(&mut self) -> Result<f64, Stop> {
+        half(
+            self.config,
+            (self.level, self.width, self.stop),
             self.by_customer,
-            sides.0,
-            sides.1,
-        )?;
-        Ok(rows + self.item_penalty())
+            &mut self.items,
+            &mut self.customers,
+        )
     }
 
     /// Σ λ |y|² over the items; that of the customers is part of their systems.
@@ -140,6 +169,16 @@ impl<'a> Sides<'a> {
             },
             |left, right| left + right,
         )
+    }
+}
+
+fn failed(stop: Stop, iterations: usize) -> FitError {
+    match stop {
+        Stop::Cancelled => FitError::Cancelled { iterations },
+        Stop::Singular => FitError::NotIdentified {
+            parameter: "the factors",
+            reason: "the weights are so large that a system has no finite solution",
+        },
     }
 }
 
