@@ -32,6 +32,7 @@
 //! | the taste of customers, learnt from who took what, at any size: the model to begin with | [`Als`] |
 //! | lists of your own that need no tuning, "similar to this", a model that is fitted in a second | [`ItemKnn`] |
 //! | better lists than neighbours give, for up to some ten thousand items | [`Ease`] |
+//! | the best lists that need no training, at some tens of thousands of items too | [`GraphFilter`] |
 //! | to say why | an [`Explainer`] |
 //! | to know how good the lists are, and whether one model is better than another | [`evaluate`] |
 //! | a model of your own | implement [`Scorer`], test it with [`laws`] |
@@ -55,6 +56,7 @@ pub mod evaluate;
 mod explain;
 mod factors;
 mod filter;
+mod graph_filter;
 mod item_knn;
 mod item_weights;
 pub mod laws;
@@ -62,6 +64,7 @@ mod lists;
 mod popularity;
 mod query;
 mod saved;
+mod taken;
 mod top;
 
 pub use als::{Als, AlsConfig, AlsFit, AlsReport, FoldIn, Solver, Weighting};
@@ -69,6 +72,10 @@ pub use ease::{Ease, EaseConfig, Precision};
 pub use error::QueryError;
 pub use explain::{Contribution, Explainer, Explanation};
 pub use filter::{Allowed, Both, ItemFilter, Unseen};
+pub use graph_filter::{
+    Blurring, GraphFilter, GraphFilterConfig, GraphFilterFit, GraphFilterReport, LowPass,
+    OdeMethod, Sharpening,
+};
 pub use item_knn::{ItemKnn, ItemSimilarity};
 pub use lists::TopLists;
 pub use popularity::Popularity;
