@@ -77,6 +77,7 @@
 //! | better lists than neighbours give, for up to some ten thousand items | [`Ease`] |
 //! | what goes with a visit so far, by the order of its items | [`SessionKnn`] |
 //! | items that nobody has taken yet, by what they are | [`ContentCosine`] |
+//! | the best lists that need no training, at some tens of thousands of items too | [`GraphFilter`] |
 //! | to say why | an [`Explainer`] |
 //! | to know how good the lists are, and whether one model is better than another | [`evaluate`] |
 //! | a model of your own | implement [`Scorer`], test it with [`laws`] |
@@ -105,6 +106,7 @@ pub mod evaluate;
 mod explain;
 mod factors;
 mod filter;
+mod graph_filter;
 mod item_knn;
 mod item_weights;
 pub mod laws;
@@ -114,6 +116,7 @@ mod query;
 mod rerank;
 mod saved;
 mod session_knn;
+mod taken;
 mod top;
 
 pub use als::{Als, AlsConfig, AlsFit, AlsReport, Buyers, FoldIn, Solver, Weighting};
@@ -125,6 +128,10 @@ pub use explain::{Contribution, Explainer, Explanation};
 pub use filter::{
     AllOf, AllowList, Allowed, Availability, AvailableAt, Both, CustomerLists, DenyList, Except,
     ItemFilter, ItemSet, PriceRange, Rule, Unseen,
+};
+pub use graph_filter::{
+    Blurring, GraphFilter, GraphFilterConfig, GraphFilterFit, GraphFilterReport, LowPass,
+    OdeMethod, Sharpening,
 };
 pub use item_knn::{ItemKnn, ItemSimilarity};
 pub use lists::TopLists;
