@@ -23,6 +23,7 @@ pub(crate) mod lanes;
 pub(crate) mod optimise;
 pub(crate) mod pareto_race;
 pub(crate) mod pareto_tail;
+mod purchase_series;
 pub(crate) mod quadrature;
 pub(crate) mod reduce;
 pub(crate) mod regular_before_dropout;
