@@ -4,9 +4,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tenure::event::{InteractionColumns, Interactions, Timestamp};
 use tenure::recommend::{
-    ContentCosine, Ease, EaseConfig, Explainer, ItemKnn, ItemSimilarity, Precision, Query, Scored,
-    Scratch, Unseen, laws, recommend,
+    ContentCosine, Ease, EaseConfig, Explainer, ItemKnn, ItemSimilarity, Popularity, Precision,
+    Query, Scored, Scratch, Unseen, laws, recommend,
 };
 use tenure::summary::{InteractionMatrix, InteractionSummary};
 
@@ -120,6 +121,7 @@ proptest! {
             is_read_back(&ItemKnn::fit(&matrix, similarity, 3).unwrap());
         }
         is_read_back(&content(&matrix));
+        is_read_back(&Popularity::of(&matrix));
         is_read_back(&Ease::fit(&matrix, &ease(Precision::Single)).unwrap());
     }
 
@@ -219,6 +221,28 @@ fn the_bits_do_not_depend_on_the_threads() {
     for threads in [2, 8] {
         assert!(fit(threads) == one, "{threads} threads");
     }
+}
+
+#[test]
+fn popularity_knows_what_it_reads_and_what_it_has_no_room_for() {
+    for (scores, message) in [
+        ("[1.0,-2.5]", "the field `scores[1]` is -2.5"),
+        ("[1.0,null]", "invalid type: null"),
+    ] {
+        let saved = format!(r#"{{"format":1,"scores":{scores}}}"#);
+        let error = serde_json::from_str::<Popularity>(&saved).unwrap_err();
+        assert!(error.to_string().starts_with(message), "{error}");
+    }
+    let columns = InteractionColumns {
+        items: u32::MAX,
+        ..InteractionColumns::default()
+    };
+    let log = Interactions::from_columns(columns).unwrap();
+    let error = Popularity::decayed(&log, Timestamp::EPOCH, 1).unwrap_err();
+    assert!(error.to_string().contains("table of items"), "{error}");
+    let error = Popularity::decayed(&log, Timestamp::EPOCH, 0).unwrap_err();
+    let message = "the setting `half_life_s` is 0";
+    assert!(error.to_string().starts_with(message), "{error}");
 }
 
 #[test]
