@@ -96,6 +96,24 @@ const JOBS: &[(&str, Job)] = &[
     ("recommend.top10:gowalla", |setting| {
         recommend::top10(setting, "gowalla")
     }),
+    ("recommend.rp3beta.fit:ml100k", |setting| {
+        recommend_items::rp3beta(setting, "ml100k")
+    }),
+    ("recommend.rp3beta.fit:gowalla", |setting| {
+        recommend_items::rp3beta(setting, "gowalla")
+    }),
+    ("recommend.slim.fit:ml100k", |setting| {
+        recommend_items::slim(setting, "ml100k")
+    }),
+    ("recommend.slim.fit:gowalla", |setting| {
+        recommend_items::slim(setting, "gowalla")
+    }),
+    ("recommend.turbo_cf.fit:ml100k", |setting| {
+        recommend_items::turbo_cf(setting, "ml100k")
+    }),
+    ("recommend.turbo_cf.fit:gowalla", |setting| {
+        recommend_items::turbo_cf(setting, "gowalla")
+    }),
     ("recommend.gfcf.fit:ml100k", |setting| {
         recommend_items::gfcf(setting, "ml100k")
     }),

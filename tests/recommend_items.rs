@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tenure::event::{InteractionColumns, Interactions, Timestamp};
 use tenure::recommend::{
-    ContentCosine, Ease, EaseConfig, Explainer, ItemKnn, ItemSimilarity, Popularity, Precision,
-    Query, Scored, Scratch, Unseen, laws, recommend,
+    ContentCosine, Ease, EaseConfig, Explainer, ItemKnn, ItemSimilarity, PolynomialFilter,
+    Popularity, Precision, Query, Rp3Beta, Rp3BetaConfig, Scored, Scratch, Slim, SlimConfig,
+    TurboCf, TurboCfConfig, Unseen, laws, recommend,
 };
 use tenure::summary::{InteractionMatrix, InteractionSummary};
 
@@ -15,6 +16,33 @@ const SIMILARITIES: [ItemSimilarity; 3] = [
     ItemSimilarity::Cosine,
     ItemSimilarity::TfIdf,
     ItemSimilarity::Bm25 { k1: 1.2, b: 0.75 },
+];
+
+const RP3: Rp3BetaConfig = Rp3BetaConfig {
+    alpha: 1.0,
+    beta: 0.4,
+    neighbours: 8,
+    normalized: true,
+};
+const SLIM: SlimConfig = SlimConfig {
+    lambda1: 0.5,
+    lambda2: 1.0,
+    candidates: None,
+    tolerance: 1e-3,
+    sweeps_max: 100,
+};
+
+const TURBO: [TurboCfConfig; 2] = [
+    TurboCfConfig {
+        alpha: 0.6,
+        power: 0.7,
+        filter: PolynomialFilter::Linear,
+    },
+    TurboCfConfig {
+        alpha: 0.4,
+        power: 1.2,
+        filter: PolynomialFilter::Cubic,
+    },
 ];
 
 fn ease(precision: Precision) -> EaseConfig {
@@ -52,6 +80,11 @@ fn models(matrix: &InteractionMatrix) -> Vec<Box<dyn Explainer>> {
         models.push(Box::new(Ease::fit(matrix, &ease(precision)).unwrap()));
     }
     models.push(Box::new(content(matrix)));
+    models.push(Box::new(Rp3Beta::fit(matrix, &RP3).unwrap()));
+    models.push(Box::new(Slim::fit(matrix, &SLIM).unwrap().model));
+    for config in TURBO {
+        models.push(Box::new(TurboCf::fit(matrix, &config).unwrap()));
+    }
     models
 }
 
@@ -123,6 +156,9 @@ proptest! {
         is_read_back(&content(&matrix));
         is_read_back(&Popularity::of(&matrix));
         is_read_back(&Ease::fit(&matrix, &ease(Precision::Single)).unwrap());
+        is_read_back(&Rp3Beta::fit(&matrix, &RP3).unwrap());
+        is_read_back(&Slim::fit(&matrix, &SLIM).unwrap().model);
+        is_read_back(&TurboCf::fit(&matrix, &TURBO[0]).unwrap());
     }
 
     #[test]
@@ -205,6 +241,10 @@ fn the_bits_do_not_depend_on_the_threads() {
         items_max: 1_300,
         ..ease(Precision::Single)
     };
+    let slim = SlimConfig {
+        candidates: Some(20),
+        ..SLIM
+    };
     let fit = |threads| {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -214,6 +254,9 @@ fn the_bits_do_not_depend_on_the_threads() {
             (
                 ItemKnn::fit(&matrix, SIMILARITIES[2], 50).unwrap(),
                 Ease::fit(&matrix, &config).unwrap(),
+                Rp3Beta::fit(&matrix, &RP3).unwrap(),
+                Slim::fit(&matrix, &slim).unwrap(),
+                TurboCf::fit(&matrix, &TURBO[1]).unwrap(),
             )
         })
     };

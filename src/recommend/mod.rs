@@ -74,10 +74,13 @@
 //! | a list for somebody of whom nothing is known, and the baseline that every model must beat | [`Popularity`] |
 //! | the taste of customers, learnt from who took what, at any size: the model to begin with | [`Als`] |
 //! | lists of your own that need no tuning, "similar to this", a model that is fitted in a second | [`ItemKnn`] |
+//! | the same, with popular items held back | [`Rp3Beta`] |
+//! | few weights that are learnt and never negative: the shortest reasons | [`Slim`] |
 //! | better lists than neighbours give, for up to some ten thousand items | [`Ease`] |
 //! | what goes with a visit so far, by the order of its items | [`SessionKnn`] |
 //! | items that nobody has taken yet, by what they are | [`ContentCosine`] |
 //! | the best lists that need no training, at some tens of thousands of items too | [`GraphFilter`] |
+//! | nearly those lists from a fit in seconds, where the pairs of items fit in memory | [`TurboCf`] |
 //! | to say why | an [`Explainer`] |
 //! | to know how good the lists are, and whether one model is better than another | [`evaluate`] |
 //! | a model of your own | implement [`Scorer`], test it with [`laws`] |
@@ -99,6 +102,7 @@
 mod als;
 mod caps;
 mod chosen;
+mod co_taken;
 mod content;
 mod ease;
 mod error;
@@ -114,10 +118,13 @@ mod lists;
 mod popularity;
 mod query;
 mod rerank;
+mod rp3_beta;
 mod saved;
 mod session_knn;
+mod slim;
 mod taken;
 mod top;
+mod turbo_cf;
 
 pub use als::{Als, AlsConfig, AlsFit, AlsReport, Buyers, FoldIn, Solver, Weighting};
 pub use caps::{Cap, ItemGroups, recommend_capped};
@@ -138,8 +145,11 @@ pub use lists::TopLists;
 pub use popularity::Popularity;
 pub use query::{Query, Scratch};
 pub use rerank::{Mmr, Reranker};
+pub use rp3_beta::{Rp3Beta, Rp3BetaConfig};
 pub use session_knn::{SessionKnn, SessionKnnConfig, SimilarSession};
+pub use slim::{Slim, SlimConfig, SlimFit, SlimReport};
 pub use top::{Scored, recommend};
+pub use turbo_cf::{PolynomialFilter, TurboCf, TurboCfConfig};
 
 use std::ops::Range;
 
