@@ -78,6 +78,18 @@ const JOBS: &[(&str, Job)] = &[
     ("recommend.als128_cg.fit:ml100k", |setting| {
         recommend::als(setting, "ml100k", 128, recommend::CG)
     }),
+    ("recommend.als256.fit:ml100k", |setting| {
+        recommend::als(setting, "ml100k", 256, recommend::CHOLESKY)
+    }),
+    ("recommend.als256_pp.fit:ml100k", |setting| {
+        recommend::als(setting, "ml100k", 256, recommend::SUBSPACES)
+    }),
+    ("recommend.bpr64.fit:ml100k", |setting| {
+        recommend::bpr(setting, "ml100k")
+    }),
+    ("recommend.warp64.fit:ml100k", |setting| {
+        recommend::warp(setting, "ml100k")
+    }),
     ("recommend.top10:ml100k", |setting| {
         recommend::top10(setting, "ml100k")
     }),

@@ -73,6 +73,7 @@
 //! |---|---|
 //! | a list for somebody of whom nothing is known, and the baseline that every model must beat | [`Popularity`] |
 //! | the taste of customers, learnt from who took what, at any size: the model to begin with | [`Als`] |
+//! | a model that is trained on the order of items itself, with small steps | [`Bpr`]; [`Warp`] when only the top of the list counts |
 //! | lists of your own that need no tuning, "similar to this", a model that is fitted in a second | [`ItemKnn`] |
 //! | the same, with popular items held back | [`Rp3Beta`] |
 //! | few weights that are learnt and never negative: the shortest reasons | [`Slim`] |
@@ -81,6 +82,7 @@
 //! | items that nobody has taken yet, by what they are | [`ContentCosine`] |
 //! | the best lists that need no training, at some tens of thousands of items too | [`GraphFilter`] |
 //! | nearly those lists from a fit in seconds, where the pairs of items fit in memory | [`TurboCf`] |
+//! | a model of factors in a quarter of the memory | [`Quantised`] |
 //! | to say why | an [`Explainer`] |
 //! | to know how good the lists are, and whether one model is better than another | [`evaluate`] |
 //! | a model of your own | implement [`Scorer`], test it with [`laws`] |
@@ -100,6 +102,7 @@
 //! [`Scratch`] and the list, which grow to what they need and stay so.
 
 mod als;
+mod bpr;
 mod caps;
 mod chosen;
 mod co_taken;
@@ -113,9 +116,12 @@ mod filter;
 mod graph_filter;
 mod item_knn;
 mod item_weights;
+mod latent;
 pub mod laws;
 mod lists;
+mod pairwise;
 mod popularity;
+mod quantised;
 mod query;
 mod rerank;
 mod rp3_beta;
@@ -125,8 +131,10 @@ mod slim;
 mod taken;
 mod top;
 mod turbo_cf;
+mod warp;
 
 pub use als::{Als, AlsConfig, AlsFit, AlsReport, Buyers, FoldIn, Solver, Weighting};
+pub use bpr::{Bpr, BprConfig, BprFit};
 pub use caps::{Cap, ItemGroups, recommend_capped};
 pub use content::ContentCosine;
 pub use ease::{Ease, EaseConfig, Precision};
@@ -142,7 +150,9 @@ pub use graph_filter::{
 };
 pub use item_knn::{ItemKnn, ItemSimilarity};
 pub use lists::TopLists;
+pub use pairwise::{Negatives, RankingReport};
 pub use popularity::Popularity;
+pub use quantised::{Compactness, Quantised};
 pub use query::{Query, Scratch};
 pub use rerank::{Mmr, Reranker};
 pub use rp3_beta::{Rp3Beta, Rp3BetaConfig};
@@ -150,6 +160,7 @@ pub use session_knn::{SessionKnn, SessionKnnConfig, SimilarSession};
 pub use slim::{Slim, SlimConfig, SlimFit, SlimReport};
 pub use top::{Scored, recommend};
 pub use turbo_cf::{PolynomialFilter, TurboCf, TurboCfConfig};
+pub use warp::{Warp, WarpConfig, WarpFit};
 
 use std::ops::Range;
 
