@@ -201,7 +201,7 @@ impl Als {
         };
         let sides = fit::Sides::new(matrix, config, &stop);
         match model {
-            Some(model) => sides.from_model(model)?.fit(),
+            Some(model) => sides.resume(model)?.fit(),
             None => sides.fit(),
         }
     }
