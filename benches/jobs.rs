@@ -23,6 +23,8 @@ mod measure;
 mod raw_log;
 #[path = "jobs/recommend.rs"]
 mod recommend;
+#[path = "jobs/recommend_items.rs"]
+mod recommend_items;
 #[path = "jobs/scratch.rs"]
 mod scratch;
 #[path = "jobs/splitmix.rs"]
@@ -93,6 +95,27 @@ const JOBS: &[(&str, Job)] = &[
     }),
     ("recommend.top10:gowalla", |setting| {
         recommend::top10(setting, "gowalla")
+    }),
+    ("recommend.gfcf.fit:ml100k", |setting| {
+        recommend_items::gfcf(setting, "ml100k")
+    }),
+    ("recommend.gfcf.fit:gowalla", |setting| {
+        recommend_items::gfcf(setting, "gowalla")
+    }),
+    ("recommend.blurring_sharpening.fit:ml100k", |setting| {
+        recommend_items::blurring_sharpening(setting, "ml100k")
+    }),
+    ("recommend.blurring_sharpening.fit:gowalla", |setting| {
+        recommend_items::blurring_sharpening(setting, "gowalla")
+    }),
+    ("recommend.ease.fit:ml100k", |setting| {
+        recommend_items::ease(setting, "ml100k")
+    }),
+    ("recommend.bm25.fit:ml100k", |setting| {
+        recommend_items::bm25(setting, "ml100k")
+    }),
+    ("recommend.bm25.fit:gowalla", |setting| {
+        recommend_items::bm25(setting, "gowalla")
     }),
 ];
 

@@ -12,14 +12,17 @@ use tenure::lifetime::{
     GompertzGammaNbd, Horizon, LognormalSpend, Membership, Sbg, Schedule, SpendIndependence,
     WithCovariates,
 };
-use tenure::recommend::{Als, FoldIn, TopLists};
+use tenure::recommend::{
+    Als, Availability, Buyers, ContentCosine, CustomerLists, FoldIn, ItemGroups, ItemSet,
+    Popularity, PriceRange, Scratch, SessionKnn, TopLists,
+};
 use tenure::report::{ReportData, RetentionReport};
 use tenure::retention::{CohortMatrix, PeriodChurn, RevenueRetention};
 use tenure::segment::{Lifecycle, Rfm, RfmFeatures, RuleSet, SegmentTable, Transitions};
 use tenure::simulate::Retailer;
 use tenure::summary::{
     ActivitySummary, CovariatePaths, Covariates, DistinctHistories, Histories, History,
-    InteractionMatrix, InteractionSummary, ItemSummary, OccasionHistory, OccasionSummary,
+    InteractionMatrix, InteractionSummary, ItemGram, ItemSummary, OccasionHistory, OccasionSummary,
     PathHistories, PurchaseSummary, Purchases, RenewalSummary, RfmSummary,
 };
 
@@ -41,7 +44,8 @@ fn facts_summaries_and_models_go_anywhere() {
         BgNbd, GammaGamma, Fitted<BgNbd>, FitReport, Discount, Horizon, Schedule, Posterior<BgNbd>, Interval,
         GompertzGammaNbd, LognormalSpend, SpendIndependence, Membership<'static>,
         WithCovariates<BgNbd>, Bound<BgNbd>, Covariates, DynamicParetoNbd, CovariatePaths, PathHistories<'static>, CovariateRows, Sbg, Bdw, Geometric, BgBb, RenewalSummary, OccasionSummary, OccasionHistory,
-        Als, FoldIn, TopLists,
+        Als, FoldIn, TopLists, Buyers<'static>, ContentCosine, SessionKnn, Popularity, Scratch, ItemGram,
+        ItemSet, ItemGroups, CustomerLists, Availability, PriceRange<'static>,
         Retailer, ReportData, RetentionReport,
     );
     every!(unwind_safe:

@@ -4,16 +4,19 @@
 mod shop;
 
 use std::io::{BufRead, BufReader};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use shop::{Expected, commands, entries, records, rules};
+use tenure::event::Timestamp;
 use tenure::loyalty::journal::{Fault, JournalError, JournalStore};
 use tenure::loyalty::{
-    Command, CommandId, CommitError, Directory, Earn, Key, Ledger, LedgerError, Points, Store,
-    StoreError,
+    Action, Basis, Command, CommandId, CommitError, Directory, Earn, EarnRule, Hold, Key, Ledger,
+    LedgerError, Member, Points, Refusal, Store, StoreError,
 };
 
 /// A folder of its own, removed at the end.
@@ -42,6 +45,60 @@ impl Drop for Scratch {
 
 fn ledger(folder: &Path) -> Ledger<JournalStore> {
     Ledger::new(JournalStore::open(folder).unwrap(), rules())
+}
+
+/// A rule in code with a bug: it panics at an order of 13.
+struct Unlucky;
+
+impl EarnRule for Unlucky {
+    fn points(&self, order: &Earn, _: &Member, _: Timestamp) -> Points {
+        assert!(order.basis != Basis::Money(13), "13");
+        Points(10)
+    }
+}
+
+#[test]
+fn a_batch_in_which_a_rule_panics_is_carried_out_up_to_there() {
+    let scratch = Scratch::new();
+    let open = || {
+        let rules = rules().with_earn_rule(Arc::new(Unlucky));
+        Ledger::new(JournalStore::open(&scratch.0).unwrap(), rules)
+    };
+    let now: Timestamp = "2025-01-01".parse().unwrap();
+    let hold = |id: &str| Command::new(id, now, Hold::points("ann", Points(2), None));
+    let release = |id: &str, hold: &str| {
+        let hold = hold.into();
+        Command::new(id, now, Action::Release { hold })
+    };
+    let ledger = open();
+    let order = |id: &str, money| Command::new(id, now, Earn::money("ann", money));
+    // What one command of a batch refers to may be another one of it.
+    let batch = [
+        order("o-1", 500),
+        hold("h-1"),
+        hold("h-2"),
+        release("r-1", "h-1"),
+    ];
+    let results = ledger.submit_batch(&batch).unwrap();
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    let batch = [release("r-2", "h-2"), order("o-2", 13), order("o-3", 500)];
+    let panicked = catch_unwind(AssertUnwindSafe(|| ledger.submit_batch(&batch)));
+    panicked.unwrap_err();
+    let again = ledger.submit(release("r-2", "h-2")).unwrap();
+    assert!(again.replayed);
+    let refused = ledger.submit(release("r-3", "h-2")).unwrap_err();
+    assert!(
+        matches!(refused, LedgerError::Refused(Refusal::HoldClosed { .. })),
+        "{refused}"
+    );
+    ledger.submit(order("o-4", 500)).unwrap();
+    let before = (records(ledger.store()), entries(ledger.store()));
+    drop(ledger);
+    let verified = JournalStore::verify(&scratch.0).unwrap();
+    assert_eq!((verified.damages, verified.commands), (vec![], 6));
+    let ledger = open();
+    assert_eq!((records(ledger.store()), entries(ledger.store())), before);
+    assert!(ledger.submit(order("o-1", 500)).unwrap().replayed);
 }
 
 #[test]

@@ -7,11 +7,12 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use tenure::event::Timestamp;
+use tenure::event::{Interactions, Timestamp};
 use tenure::recommend::{
-    AllOf, Als, AlsConfig, Availability, Cap, CustomerLists, DenyList, Ease, EaseConfig,
-    ItemFilter, ItemGroups, ItemKnn, ItemSet, ItemSimilarity, Popularity, Precision, PriceRange,
-    Query, Scorer, Scratch, Unseen, Weighting, recommend, recommend_capped,
+    AllOf, Als, AlsConfig, Availability, Cap, ContentCosine, CustomerLists, DenyList, Ease,
+    EaseConfig, ItemFilter, ItemGroups, ItemKnn, ItemSet, ItemSimilarity, Mmr, Popularity,
+    Precision, PriceRange, Query, Reranker, Scorer, Scratch, SessionKnn, SessionKnnConfig, Unseen,
+    Weighting, recommend, recommend_capped,
 };
 use tenure::summary::InteractionSummary;
 
@@ -63,11 +64,22 @@ fn a_query_with_every_rule_allocates_nothing() {
         iterations: 2,
         ..AlsConfig::new(weighting, 8, 1)
     };
+    let features = (0..3 * ITEMS).map(|at| f64::from(at * 7 % 13));
+    let rows = (0..9_000_u32).map(|row| (row % 700, row * 31 % ITEMS, 1.0, Timestamp::EPOCH));
+    // Items are numbered as they come.
+    let sessions = Interactions::from_rows(rows).unwrap().0;
+    let alike = SessionKnnConfig {
+        latest: 50,
+        neighbours: 20,
+        idf_weighting: 1.0,
+    };
     let models: Vec<Box<dyn Scorer>> = vec![
         Box::new(Popularity::of(&matrix)),
         Box::new(ItemKnn::fit(&matrix, ItemSimilarity::Cosine, 30).unwrap()),
         Box::new(Ease::fit(&matrix, &ease).unwrap()),
         Box::new(Als::fit(&matrix, &als).unwrap().model),
+        Box::new(ContentCosine::new(&matrix, 3, features.collect()).unwrap()),
+        Box::new(SessionKnn::fit(&sessions, &alike).unwrap()),
     ];
     let stock: ItemSet = (0..ITEMS).filter(|item| item % 7 != 0).collect();
     let prices: Vec<i64> = (0..i64::from(ITEMS)).collect();
@@ -92,17 +104,22 @@ fn a_query_with_every_rule_allocates_nothing() {
     ];
 
     let basket = [(1, 1.0), (40, 2.0)];
-    let queries = [Query::Customer(3), Query::Basket(&basket), Query::Item(9)];
+    let queries = [Query::Basket(&basket), Query::Item(9), Query::Customer(3)];
+    let diverse = Mmr::new(0.7, |a: u32, b: u32| f64::from(u8::from(a % 9 == b % 9))).unwrap();
+    let mut few = Vec::new();
     let (mut scratch, mut list) = (Scratch::new(), Vec::new());
     for (number, model) in models.iter().enumerate() {
         let mut asked = || {
             let before = ASKED.with(Cell::get);
-            for query in &queries {
+            // Sessions have no customers.
+            for query in queries.iter().take(if number == 5 { 2 } else { 3 }) {
                 let all = AllOf(&filters);
                 recommend(model, query, 10, &all, &mut scratch, &mut list).unwrap();
                 assert_eq!(list.len(), 10);
                 recommend_capped(model, query, 50, &all, &caps, &mut scratch, &mut list).unwrap();
                 assert_eq!(list.len(), 12);
+                diverse.rerank(&list, 5, &mut scratch, &mut few);
+                assert_eq!(few.len(), 5);
             }
             ASKED.with(Cell::get) - before
         };

@@ -244,8 +244,9 @@ fn a_refit_goes_on_where_the_fit_ended() {
 fn what_came_today_is_learnt_in_a_few_iterations() {
     let baskets = tastes(60, 40);
     // The last customers and items are new, so are some entries of known ones; customer 60 takes new items alone.
-    let is_new =
-        |customer: u32, item: u32| customer >= 50 || item >= 35 || (customer + item) % 11 == 0;
+    let is_new = |customer: u32, item: u32| {
+        customer >= 50 || item >= 35 || (customer + item).is_multiple_of(11)
+    };
     let yesterday = summary(&baskets, |customer, item| !is_new(customer, item));
     let mut today = summary(&baskets, is_new);
     for item in [36, 38] {

@@ -81,7 +81,8 @@ fn run(data: &Path, commands: &[Command], way: Way) -> Result<Run, String> {
     let folder = scratch.path().join("journal");
     let store = JournalStore::open(&folder).map_err(|error| error.to_string())?;
     let ledger = Ledger::new(store, rules());
-    let log = RawLog::create(&scratch.path().join("raw")).map_err(|error| error.to_string())?;
+    let raw = scratch.path().join("raw");
+    let log = RawLog::create(&raw, commands.len()).map_err(|error| error.to_string())?;
     let (mut run, mut refused) = (Run::default(), 0);
     let size = commands.len().div_ceil(SLICES);
     for (slice, first) in commands.chunks(size).zip((0..).step_by(size)) {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +10,9 @@ use super::splitmix::uniform;
 
 /// What an entry holds: two keys of 16 bytes and a value of 128.
 pub type Payload = [u8; 160];
+
+/// Length, checksum and payload.
+const FRAME: usize = 168;
 
 /// Entries whose bytes do not compress.
 pub fn payloads(count: usize) -> Vec<Payload> {
@@ -35,13 +39,17 @@ pub struct RawLog {
 #[derive(Default)]
 struct Waiting {
     buffer: Vec<u8>,
+    /// Bytes of the file that are used.
+    end: u64,
     taken: u64,
     durable: u64,
     writing: bool,
 }
 
 impl RawLog {
-    pub fn create(path: &Path) -> io::Result<Self> {
+    /// A log with room for so many entries: filled with zeros in advance and synced, so that no sync has
+    /// to change the length of the file.
+    pub fn create(path: &Path, entries: usize) -> io::Result<Self> {
         let mut table = [0; 256];
         for (byte, entry) in (0..).zip(&mut table) {
             *entry = (0..8).fold(byte, |crc: u32, _| match crc & 1 {
@@ -49,8 +57,14 @@ impl RawLog {
                 _ => crc >> 1,
             });
         }
+        let mut file = File::options().create_new(true).write(true).open(path)?;
+        let zeros = vec![0; 1 << 20];
+        for _ in 0..(entries * FRAME).div_ceil(zeros.len()) {
+            file.write_all(&zeros)?;
+        }
+        file.sync_all()?;
         Ok(Self {
-            file: File::options().create_new(true).append(true).open(path)?,
+            file,
             table,
             waiting: Mutex::default(),
             synced: Condvar::new(),
@@ -59,11 +73,13 @@ impl RawLog {
 
     /// Appends a batch and syncs it.
     pub fn append(&self, batch: &[Payload]) -> io::Result<()> {
-        let mut buffer = Vec::with_capacity(batch.len() * 168);
+        let mut buffer = Vec::with_capacity(batch.len() * FRAME);
         batch
             .iter()
             .for_each(|entry| self.frame(entry, &mut buffer));
-        (&self.file).write_all(&buffer)?;
+        let mut waiting = self.waiting();
+        self.file.write_all_at(&buffer, waiting.end)?;
+        waiting.end += buffer.len() as u64;
         self.file.sync_data()
     }
 
@@ -81,9 +97,10 @@ impl RawLog {
             }
             waiting.writing = true;
             let buffer = std::mem::take(&mut waiting.buffer);
-            let up_to = waiting.taken;
+            let (up_to, at) = (waiting.taken, waiting.end);
+            waiting.end += buffer.len() as u64;
             drop(waiting);
-            let written = (&self.file).write_all(&buffer);
+            let written = self.file.write_all_at(&buffer, at);
             let written = written.and_then(|()| self.file.sync_data());
             waiting = self.waiting();
             waiting.durable = up_to;

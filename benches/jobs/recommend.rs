@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use tenure::Error;
 use tenure::recommend::evaluate::Evaluation;
-use tenure::recommend::{Als, AlsConfig, Solver, Unseen, Weighting};
+use tenure::recommend::{Als, AlsConfig, Scorer, Solver, Unseen, Weighting};
 use tenure::summary::{InteractionMatrix, InteractionSummary};
 
 use super::Setting;
@@ -63,7 +63,7 @@ fn weighting(set: &str, train: &InteractionMatrix) -> Result<Weighting, String> 
     }
 }
 
-fn read(setting: &Setting, set: &str, part: &str) -> Result<InteractionMatrix, String> {
+pub fn read(setting: &Setting, set: &str, part: &str) -> Result<InteractionMatrix, String> {
     let path = setting
         .data
         .join("recommend")
@@ -82,7 +82,7 @@ fn read(setting: &Setting, set: &str, part: &str) -> Result<InteractionMatrix, S
 }
 
 /// Means over the customers who took something in the test part.
-fn quality(model: &Als, train: &InteractionMatrix, test: &InteractionMatrix) -> Value {
+pub fn quality(model: &dyn Scorer, train: &InteractionMatrix, test: &InteractionMatrix) -> Value {
     let unseen = Unseen(train);
     let found = Evaluation::new(test, &unseen, &[10, 20, 100]).of(model);
     let means = found.and_then(|found| Ok([found.mean(10)?, found.mean(20)?, found.mean(100)?]));
@@ -91,6 +91,7 @@ fn quality(model: &Als, train: &InteractionMatrix, test: &InteractionMatrix) -> 
         Ok([at10, at20, at100]) => json!({
             "recall@20": round(at20.recall),
             "ndcg@10": round(at10.ndcg),
+            "ndcg@20": round(at20.ndcg),
             "ndcg@100": round(at100.ndcg),
             "map@10": round(at10.map),
         }),

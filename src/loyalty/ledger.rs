@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::apply::{Misfit, apply};
 use super::calendar;
+use super::combine::{Combiner, Outcome};
 use super::command::{Action, Command};
 use super::decide::{decide_on, fall_due_on, lots_at_most};
 use super::desk::Desk;
@@ -49,10 +50,14 @@ pub struct Ledger<S> {
     rules: Rules,
     /// Lot numbers that the store gave and no lot has.
     numbers: Mutex<BTreeSet<u64>>,
+    combiner: Combiner,
 }
 
 /// So many members are booked in one commit of a tick.
 const TICK_BATCH: usize = 1000;
+
+/// The members of so many commands of a batch are brought into the processor's caches together.
+const WARM: usize = 16;
 
 /// Why a ledger did not do what it was asked.
 #[derive(Debug, Error)]
@@ -101,6 +106,7 @@ impl<S: Store> Ledger<S> {
             store,
             rules,
             numbers: Mutex::new(BTreeSet::new()),
+            combiner: Combiner::default(),
         }
     }
 
@@ -117,20 +123,28 @@ impl<S: Store> Ledger<S> {
     /// Carries a command out; when this returns, the store has it.
     ///
     /// When another thread or process changes the same records meanwhile, the command is decided
-    /// again; each time that happens, another command was carried out.
+    /// again; each time that happens, another command was carried out. Commands of several threads share
+    /// commits where the store takes time for each.
     ///
     /// # Errors
     /// [`LedgerError::Refused`] with the reason; [`LedgerError::Store`] when the store fails.
     pub fn submit(&self, command: Command) -> Result<Submitted, LedgerError> {
         let mut decided = None;
-        self.in_place(&mut |place, free| decided = Some(self.decide_in(place, free, &command)));
-        if let Some(decided) = decided {
-            return Ok(decided??);
+        let in_place = self.store.in_place(&mut |place| {
+            decided = Some(self.decide_in(place, &mut self.numbers(), &command)?);
+            Ok(())
+        });
+        if let (true, Some(decided)) = (in_place?, decided) {
+            return Ok(decided?);
         }
-        Ok(self.transact(|desk| {
-            desk.fetch_for(&self.store, std::slice::from_ref(&command))?;
-            self.decide_one(desk, &command)
-        })??)
+        match self.combiner.run(&command, |all| self.decide_all(all)) {
+            Outcome::Decided(decided) => Ok(decided?),
+            Outcome::Failed(error) => Err(error.into()),
+            Outcome::Alone => Ok(self.transact(|desk| {
+                desk.fetch_for(&self.store, std::slice::from_ref(&command))?;
+                self.decide_one(desk, &command)
+            })??),
+        }
     }
 
     /// Carries several commands out, one after the other, in one commit; a refused one leaves no trace
@@ -142,22 +156,21 @@ impl<S: Store> Ledger<S> {
         &self,
         commands: &[Command],
     ) -> Result<Vec<Result<Submitted, Refusal>>, StoreError> {
-        let mut decided = None;
-        self.in_place(&mut |place, free| {
-            let all = commands.iter().map(|c| self.decide_in(place, free, c));
-            decided = Some(all.collect());
+        let mut decided = Vec::with_capacity(commands.len());
+        let in_place = self.store.in_place(&mut |place| {
+            let mut free = self.numbers();
+            for some in commands.chunks(WARM) {
+                place.warm(some);
+                for command in some {
+                    decided.push(self.decide_in(place, &mut free, command)?);
+                }
+            }
+            Ok(())
         });
-        if let Some(decided) = decided {
-            return decided;
+        if in_place? {
+            return Ok(decided);
         }
-        self.transact(|desk| {
-            desk.fetch_for(&self.store, commands)?;
-            // One lot for each of those that usually have one, in one go.
-            let opening = |c: &&Command| matches!(c.action, Action::Earn(_) | Action::Adjust(_));
-            self.take_numbers(desk, commands.iter().filter(opening).count())?;
-            let decided = commands.iter().map(|c| self.decide_one(desk, c));
-            decided.collect()
-        })
+        self.decide_all(commands)
     }
 
     /// Books everything that is due up to an instant, for all members; returns the number of entries.
@@ -240,6 +253,21 @@ impl<S: Store> Ledger<S> {
         misfit.map_or(Ok(states), Err)
     }
 
+    /// Carries commands out in one commit.
+    fn decide_all(
+        &self,
+        commands: &[Command],
+    ) -> Result<Vec<Result<Submitted, Refusal>>, StoreError> {
+        self.transact(|desk| {
+            desk.fetch_for(&self.store, commands)?;
+            // One lot for each of those that usually have one, in one go.
+            let opening = |c: &&Command| matches!(c.action, Action::Earn(_) | Action::Adjust(_));
+            self.take_numbers(desk, commands.iter().filter(opening).count())?;
+            let decided = commands.iter().map(|c| self.decide_one(desk, c));
+            decided.collect()
+        })
+    }
+
     /// Decides upon a command whose records are on the desk.
     fn decide_one(
         &self,
@@ -257,13 +285,6 @@ impl<S: Store> Ledger<S> {
         }))
     }
 
-    /// Has something done upon the records of a store in memory, and with the free lot numbers.
-    fn in_place(&self, work: &mut dyn FnMut(&mut InPlace<'_>, &mut BTreeSet<u64>)) {
-        // In this order, as everywhere: first the numbers, then the store.
-        let mut free = self.numbers();
-        self.store.in_place(&mut |place| work(place, &mut free));
-    }
-
     /// Decides upon a command and books it at once, upon the records themselves.
     fn decide_in(
         &self,
@@ -271,11 +292,13 @@ impl<S: Store> Ledger<S> {
         free: &mut BTreeSet<u64>,
         command: &Command,
     ) -> Result<Result<Submitted, Refusal>, StoreError> {
+        place.fetch(command)?;
         let at_most = lots_at_most(command, place.states);
         let mut numbers: SmallVec<[LotNumber; 4]> = SmallVec::new();
         numbers.extend(lowest(free, at_most, |count| place.reserve_lots(count))?);
-        let (states, entries) = (&mut *place.states, &mut *place.entries);
-        let decided = decide_on(states, entries, &self.rules, command, &numbers);
+        let (states, sheet) = (&mut *place.states, place.deeds.sheet());
+        let decided = decide_on(states, sheet, &self.rules, command, &numbers);
+        place.deeds.note();
         let used = decided.as_ref().map_or(0, |(_, used)| *used);
         free.extend(numbers.iter().skip(used).map(|number| number.0));
         Ok(decided.map(|(submitted, _)| submitted))
@@ -355,10 +378,17 @@ impl<S: Store> Ledger<S> {
         if left >= count {
             return Ok(());
         }
-        let mut free = self.numbers();
-        let reserve = |count| self.store.reserve_lots(count);
+        // The free ones are lower than all that were never given; the store is not asked meanwhile, as it
+        // may be deciding in place and want the free ones itself.
+        let mut missing = count - left;
+        let none = |_| Ok(0..0);
         desk.numbers
-            .extend(lowest(&mut free, count - left, reserve)?);
+            .extend(lowest(&mut self.numbers(), missing, none)?);
+        missing = count - (desk.numbers.len() - desk.numbers_used);
+        if missing > 0 {
+            let new = self.store.reserve_lots(missing as u64)?;
+            desk.numbers.extend(new.map(LotNumber));
+        }
         Ok(())
     }
 

@@ -16,12 +16,14 @@ const CHUNK: usize = 32;
 /// A member who buys every day has thousands of lots, nearly all of them used up. The newest lie in the
 /// member, older ones in chunks that copies of the member share but for those that are changed; and what
 /// is asked at every command is asked of the open lots only.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<Lot>", into = "Vec<Lot>")]
 pub(crate) struct Lots {
     recent: Vec<Row>,
     /// Numbers below all recent ones.
     past: Option<Arc<Past>>,
+    /// The earliest instant at which free points expire or a lot matures.
+    due: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -37,6 +39,7 @@ impl Lots {
         Self {
             recent: Vec::new(),
             past: None,
+            due: None,
         }
     }
 
@@ -60,15 +63,24 @@ impl Lots {
 
     /// The earliest instant at which free points expire or a lot matures.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        let past = self.past.iter().flat_map(|past| past.open_rows());
-        past.chain(&self.recent).filter_map(Row::next_due).min()
+        self.due
     }
 
     pub(crate) fn get(&self, number: LotNumber) -> Option<Lot> {
+        self.row(number).map(Row::lot)
+    }
+
+    /// Reads something of the latest lot.
+    pub(crate) fn glance(&self) -> u64 {
+        self.recent.last().map_or(0, |row| row.number().0)
+    }
+
+    /// A lot as it lies here.
+    pub(crate) fn row(&self, number: LotNumber) -> Option<&Row> {
         if self.is_past(number) {
-            self.past.as_ref()?.get(number).map(Row::lot)
+            self.past.as_ref()?.get(number)
         } else {
-            find(&self.recent, number).map(Row::lot)
+            find(&self.recent, number)
         }
     }
 
@@ -78,37 +90,89 @@ impl Lots {
         number: LotNumber,
         change: impl FnOnce(&mut Lot) -> Result<(), E>,
     ) -> Option<Result<(), E>> {
-        let mut lot = self.get(number)?;
+        if self.is_past(number) {
+            let mut lot = self.get(number)?;
+            if let Err(no) = change(&mut lot) {
+                return Some(Err(no));
+            }
+            self.put(Row::from(lot));
+            return Some(Ok(()));
+        }
+        let at = place(&self.recent, number).ok()?;
+        let row = self.recent.get_mut(at)?;
+        let (mut lot, before) = (row.lot(), row.next_due());
         if let Err(no) = change(&mut lot) {
             return Some(Err(no));
         }
-        if self.is_past(number) {
-            Arc::make_mut(self.past.as_mut()?).put(lot);
-        } else {
-            let at = place(&self.recent, number).ok()?;
-            *self.recent.get_mut(at)? = Row::from(lot);
-        }
+        *row = Row::from(lot);
+        let after = row.next_due();
+        self.turned(before, after);
         Some(Ok(()))
+    }
+
+    /// Puts a lot in the place of the one of its number, or adds it.
+    pub(crate) fn put(&mut self, row: Row) {
+        let number = row.number();
+        let before = self.row(number).and_then(Row::next_due);
+        let after = row.next_due();
+        if self.is_past(number) {
+            if let Some(past) = &mut self.past {
+                Arc::make_mut(past).put(row);
+            }
+        } else {
+            match place(&self.recent, number) {
+                Ok(at) => self.recent[at] = row,
+                Err(at) => {
+                    // Memory for little more than there is: members are many, and lots come slowly.
+                    if self.recent.len() == self.recent.capacity() {
+                        self.recent.reserve_exact(2);
+                    }
+                    self.recent.insert(at, row);
+                }
+            }
+        }
+        self.turned(before, after);
     }
 
     /// Adds a lot whose number is new.
     pub(crate) fn insert(&mut self, lot: Lot) {
-        let number = lot.number;
-        if self.is_past(number) {
-            if let Some(past) = &mut self.past {
-                Arc::make_mut(past).put(lot);
-            }
-            return;
-        }
-        let newest = self.recent.last().is_none_or(|row| row.number() < number);
-        if self.recent.len() >= CHUNK && newest {
+        let newest = |last: &Row| last.number() < lot.number;
+        if self.recent.len() >= CHUNK && self.recent.last().is_some_and(newest) {
             let past = self.past.get_or_insert_default();
             Arc::make_mut(past).push(std::mem::take(&mut self.recent));
         }
-        let at = self.recent.partition_point(|row| row.number() < number);
-        // Memory for no more than there is: members are many, and lots come slowly.
-        self.recent.reserve_exact(1);
-        self.recent.insert(at, Row::from(lot));
+        self.put(Row::from(lot));
+    }
+
+    /// Takes a lot out again.
+    pub(crate) fn remove(&mut self, number: LotNumber) {
+        let before = self.row(number).and_then(Row::next_due);
+        if self.is_past(number) {
+            if let Some(past) = &mut self.past {
+                let past = Arc::make_mut(past);
+                past.remove(number);
+                if past.chunks.is_empty() {
+                    self.past = None;
+                }
+            }
+        } else if let Ok(at) = place(&self.recent, number) {
+            self.recent.remove(at);
+        }
+        self.turned(before, None);
+    }
+
+    /// One lot fell due at an instant and falls due at another one now.
+    fn turned(&mut self, before: Option<Timestamp>, after: Option<Timestamp>) {
+        self.due = if before.is_some() && before == self.due && before != after {
+            self.earliest()
+        } else {
+            self.due.into_iter().chain(after).min()
+        };
+    }
+
+    fn earliest(&self) -> Option<Timestamp> {
+        let past = self.past.iter().flat_map(|past| past.open_rows());
+        past.chain(&self.recent).filter_map(Row::next_due).min()
     }
 
     /// Changes those lots of which `wanted` is true; they stay open or closed as they are.
@@ -137,6 +201,7 @@ impl Lots {
                 }
             }
         }
+        self.due = self.earliest();
     }
 
     fn is_past(&self, number: LotNumber) -> bool {
@@ -166,8 +231,7 @@ impl Past {
     }
 
     /// Replaces a lot, or adds it.
-    fn put(&mut self, lot: Lot) {
-        let row = Row::from(lot);
+    fn put(&mut self, row: Row) {
         let (number, open) = (row.number(), row.is_open());
         let chunk = self.chunk_of(number);
         if let Some(chunk) = self.chunks.get_mut(chunk) {
@@ -190,6 +254,19 @@ impl Past {
         }
     }
 
+    fn remove(&mut self, number: LotNumber) {
+        let chunk = self.chunk_of(number);
+        if let Some(chunk) = self.chunks.get_mut(chunk)
+            && let Ok(at) = place(chunk, number)
+        {
+            Arc::make_mut(chunk).remove(at);
+        }
+        self.chunks.retain(|chunk| !chunk.is_empty());
+        if let Ok(at) = self.open.binary_search(&number) {
+            self.open.remove(at);
+        }
+    }
+
     /// Adds lots with higher numbers.
     fn push(&mut self, rows: Vec<Row>) {
         let open = rows.iter().filter(|row| row.is_open());
@@ -205,26 +282,15 @@ impl Past {
 }
 
 fn place(rows: &[Row], number: LotNumber) -> Result<usize, usize> {
+    // Most that is new comes last.
+    if rows.last().is_none_or(|last| last.number() < number) {
+        return Err(rows.len());
+    }
     rows.binary_search_by_key(&number, Row::number)
 }
 
 fn find(rows: &[Row], number: LotNumber) -> Option<&Row> {
     rows.get(place(rows, number).ok()?)
-}
-
-impl Clone for Lots {
-    fn clone(&self) -> Self {
-        Self {
-            recent: self.recent.clone(),
-            past: self.past.clone(),
-        }
-    }
-
-    /// Copies into memory that is there.
-    fn clone_from(&mut self, other: &Self) {
-        self.recent.clone_from(&other.recent);
-        self.past.clone_from(&other.past);
-    }
 }
 
 impl PartialEq for Lots {
@@ -306,6 +372,70 @@ mod tests {
             let loaded: Lots = Vec::from(lots.clone()).into();
             prop_assert_eq!(loaded.open().count(), lots.open_count());
             prop_assert_eq!(loaded, lots);
+        }
+    }
+
+    fn due(lots: &Lots) -> Option<Timestamp> {
+        let lots = lots.iter();
+        let due = |lot: Lot| {
+            let expires = lot.expires_at.filter(|_| lot.free.0 > 0);
+            expires
+                .into_iter()
+                .chain(lot.pending.then_some(lot.available_at))
+        };
+        lots.flat_map(due).min()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_due_next_is_known_and_whatever_was_done_can_be_undone(
+            steps in proptest::collection::vec((0_u8..5, 0_u64..120, 0_i64..50, any::<bool>()), 0..250), start in 0_usize..200
+        ) {
+            let instant = |s: i64| Timestamp::EPOCH.saturating_add_s(1_000_000 + s);
+            let mut lots = Lots::new();
+            let mut undo: Vec<(LotNumber, Option<Row>)> = Vec::new();
+            let mut before = Lots::new();
+            for (step, (what, number, s, pending)) in steps.into_iter().enumerate() {
+                if step == start {
+                    (before, undo) = (lots.clone(), Vec::new());
+                }
+                let number = LotNumber(number);
+                let row = lots.row(number).cloned();
+                let known = row.is_some();
+                undo.push((number, row));
+                match what {
+                    0 | 1 if !known => {
+                        let expires_at = (s > 5).then(|| instant(s));
+                        let available_at = instant(s / 2);
+                        lots.insert(Lot { expires_at, available_at, pending, ..lot(number.0) });
+                    }
+                    2 => lots.remove(number),
+                    3 => {
+                        let spend = |lot: &mut Lot| {
+                            (lot.free, lot.spent) = (Points(0), Points(1));
+                            Ok::<(), ()>(())
+                        };
+                        lots.change(number, spend);
+                    }
+                    _ => {
+                        let mature = |lot: &mut Lot| {
+                            lot.pending = false;
+                            Ok::<(), ()>(())
+                        };
+                        lots.change(number, mature);
+                    }
+                }
+                prop_assert_eq!(lots.next_due(), due(&lots));
+            }
+            for (number, row) in undo.into_iter().rev() {
+                match row {
+                    Some(row) => lots.put(row),
+                    None => lots.remove(number),
+                }
+                prop_assert_eq!(lots.next_due(), due(&lots));
+            }
+            prop_assert_eq!(lots.open_count(), lots.open().count());
+            prop_assert_eq!(lots, before);
         }
     }
 

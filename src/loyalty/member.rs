@@ -1,7 +1,5 @@
 //! What a ledger remembers of one member.
 
-use std::sync::{Arc, LazyLock};
-
 use serde::{Deserialize, Serialize};
 
 use super::calendar;
@@ -15,7 +13,7 @@ use crate::event::Timestamp;
 ///
 /// Changed by [`apply`](super::apply) only. As of the instant of the last entry: what became due later
 /// is booked with the member's next command, at the instant at which it was due.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Member {
     pub(crate) as_of: Timestamp,
     pub(crate) joined: Option<Timestamp>,
@@ -27,6 +25,16 @@ pub struct Member {
     /// How many entries were booked upon it since it came into memory: not a part of the state.
     #[serde(skip)]
     pub(super) revision: u64,
+}
+
+/// What nearly every entry changes of a member.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Core {
+    as_of: Timestamp,
+    joined: Option<Timestamp>,
+    available: Points,
+    granted: Points,
+    revision: u64,
 }
 
 /// What a member has besides lots.
@@ -60,28 +68,6 @@ impl More {
         issued: 0,
         card: None,
     };
-}
-
-impl Clone for Member {
-    fn clone(&self) -> Self {
-        Self {
-            lots: self.lots.clone(),
-            more: self.more.clone(),
-            ..*self
-        }
-    }
-
-    /// Copies into memory that is there.
-    fn clone_from(&mut self, other: &Self) {
-        let (mut lots, mut more) = (std::mem::take(&mut self.lots), self.more.take());
-        lots.clone_from(&other.lots);
-        more.clone_from(&other.more);
-        *self = Self {
-            lots,
-            more,
-            ..*other
-        };
-    }
 }
 
 impl PartialEq for Member {
@@ -137,10 +123,29 @@ impl Member {
         }
     }
 
-    /// The same, shared.
-    pub(crate) fn nobody() -> &'static Arc<Self> {
-        static NOBODY: LazyLock<Arc<Member>> = LazyLock::new(|| Arc::new(Member::unknown()));
+    pub(crate) fn nobody() -> &'static Self {
+        static NOBODY: Member = Member::unknown();
         &NOBODY
+    }
+
+    /// The part of it that has one size.
+    pub(crate) fn core(&self) -> Core {
+        Core {
+            as_of: self.as_of,
+            joined: self.joined,
+            available: self.available,
+            granted: self.granted,
+            revision: self.revision,
+        }
+    }
+
+    /// Brings the part back that has one size.
+    pub(crate) fn set_core(&mut self, core: Core) {
+        self.as_of = core.as_of;
+        self.joined = core.joined;
+        self.available = core.available;
+        self.granted = core.granted;
+        self.revision = core.revision;
     }
 
     pub(crate) fn more(&self) -> &More {

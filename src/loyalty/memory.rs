@@ -6,13 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
 
-use super::entry::{Change, Entry};
+use super::deed::Deed;
+use super::entry::Entry;
 use super::member::Member;
 use super::names::{AccountId, CommandId};
 use super::people::People;
 use super::privacy::Directory;
+use super::recall::Recall;
+use super::sheet::{Sheet, Told};
 use super::states::{Key, Record, States};
-use super::store::{Batch, CommitError, InPlace, Store, StoreError, Versioned};
+use super::store::{Batch, CommitError, Deeds, InPlace, Store, StoreError, Versioned};
 
 /// A store in memory: for tests, simulations, what-ifs, and programmes that keep their own journal.
 ///
@@ -25,73 +28,93 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Shelf {
-    /// A member's version is its revision.
+    /// A member's version is its revision. Of the commands only those at hand.
     states: States,
-    /// The versions of commands that later ones amended; the others are at 1.
-    amended: HashMap<CommandId, u64, RandomState>,
-    books_version: u64,
-    journal: Vec<Entry>,
-    /// How many entries are in the versions.
-    versioned: usize,
+    history: History,
     last_lot: u64,
 }
 
-impl Shelf {
-    fn version(&self, key: &Key) -> u64 {
-        match key {
-            Key::Member(account) => self.states.members.get(account).map_or(0, |m| m.revision),
-            Key::Deed(id) => match self.amended.get(id) {
-                Some(version) => *version,
-                None => u64::from(self.states.deeds.contains_key(id)),
-            },
-            Key::Books => self.books_version,
-        }
+#[derive(Debug, Default)]
+struct History {
+    recall: Recall,
+    /// Commands that came in a batch, with their versions.
+    brought: HashMap<CommandId, (u64, Arc<Deed>), RandomState>,
+    books_version: u64,
+}
+
+impl History {
+    fn find(&self, id: &CommandId) -> Option<(u64, Arc<Deed>)> {
+        // Mostly there are none.
+        let brought = match self.brought.is_empty() {
+            true => None,
+            false => self.brought.get(id).cloned(),
+        };
+        brought.or_else(|| self.recall.find(id))
+    }
+}
+
+impl Deeds for History {
+    fn find(&mut self, id: &CommandId) -> Result<Option<Arc<Deed>>, StoreError> {
+        Ok(History::find(self, id).map(|(_, deed)| deed))
     }
 
+    fn sheet(&mut self) -> &mut Sheet {
+        self.recall.sheet()
+    }
+
+    fn note(&mut self) {
+        self.recall
+            .note(|told| self.books_version += u64::from(matches!(told, Told::Expected)));
+    }
+}
+
+impl Shelf {
     fn get(&self, key: &Key) -> Versioned {
-        let version = self.version(key);
+        let found = match key {
+            Key::Member(account) => {
+                let member = self.states.members.get(account);
+                member.map(|m| (m.revision, Record::Member(Arc::clone(m))))
+            }
+            Key::Deed(id) => {
+                let found = self.history.find(id);
+                found.map(|(version, deed)| (version, Record::Deed(deed)))
+            }
+            Key::Books => Some((self.history.books_version, Record::Books(self.states.books))),
+        };
+        let (version, record) = found.filter(|(version, _)| *version > 0).unzip();
         Versioned {
-            version,
-            record: self.states.get(key).filter(|_| version > 0),
+            version: version.unwrap_or(0),
+            record,
         }
     }
 
     /// Puts a record under its name, at a higher version; one of another kind than its name is ignored.
-    fn put(&mut self, key: Key, mut record: Record) {
-        let version = self.version(&key);
-        match (&key, &mut record) {
-            (Key::Member(_), Record::Member(member)) if member.revision <= version => {
-                Arc::make_mut(member).revision = version + 1;
+    fn put(&mut self, key: Key, record: Record) {
+        let version = self.get(&key).version;
+        match (key, record) {
+            (Key::Member(account), Record::Member(mut member)) => {
+                if member.revision <= version {
+                    Arc::make_mut(&mut member).revision = version + 1;
+                }
+                self.states.members.insert(account, member);
             }
-            (Key::Deed(id), Record::Deed(_)) if version > 0 => {
-                self.amended.insert(id.clone(), version + 1);
+            (Key::Deed(id), Record::Deed(deed)) => {
+                self.history.brought.insert(id, (version + 1, deed));
             }
-            (Key::Books, Record::Books(_)) => self.books_version += 1,
+            (Key::Books, Record::Books(books)) => {
+                self.states.books = books;
+                self.history.books_version += 1;
+            }
             _ => {}
         }
-        self.states.insert(key, record);
     }
 
     fn in_place(&mut self) -> InPlace<'_> {
         InPlace {
             states: &mut self.states,
-            entries: &mut self.journal,
+            deeds: &mut self.history,
             last_lot: &mut self.last_lot,
         }
-    }
-
-    /// Raises the versions of the records without an account that the last decisions in place changed.
-    fn raise_versions(&mut self) {
-        for entry in self.journal.iter().skip(self.versioned) {
-            match &entry.change {
-                Change::Amended { deed, .. } => {
-                    *self.amended.entry(deed.clone()).or_insert(1) += 1;
-                }
-                Change::Expected { .. } => self.books_version += 1,
-                _ => {}
-            }
-        }
-        self.versioned = self.journal.len();
     }
 }
 
@@ -104,9 +127,7 @@ impl MemoryStore {
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         // Whoever panicked changed nothing: `commit` changes after all checks, and a draft of a decision
         // undoes what it did.
-        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        shelf.raise_versions();
-        shelf
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn people(&self) -> MutexGuard<'_, People> {
@@ -123,7 +144,7 @@ impl Store for MemoryStore {
     fn commit(&self, batch: Batch) -> Result<u64, CommitError> {
         let mut shelf = self.shelf();
         for (key, expected) in &batch.expected {
-            let found = shelf.version(key);
+            let found = shelf.get(key).version;
             if found != *expected {
                 return Err(CommitError::Moved {
                     key: key.clone(),
@@ -135,9 +156,8 @@ impl Store for MemoryStore {
         for (key, record) in batch.changed {
             shelf.put(key, record);
         }
-        let first = shelf.journal.len() as u64 + 1;
-        shelf.journal.extend(batch.entries);
-        shelf.versioned = shelf.journal.len();
+        let first = shelf.history.recall.count() + 1;
+        shelf.history.recall.append(&batch.entries);
         Ok(first)
     }
 
@@ -146,12 +166,7 @@ impl Store for MemoryStore {
         from: u64,
         visit: &mut dyn FnMut(u64, &Entry) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let shelf = self.shelf();
-        for (number, entry) in (1..).zip(&shelf.journal) {
-            if number >= from && visit(number, entry).is_break() {
-                break;
-            }
-        }
+        self.shelf().history.recall.scan(from, visit);
         Ok(())
     }
 
@@ -160,16 +175,26 @@ impl Store for MemoryStore {
         visit: &mut dyn FnMut(&Key, &Record) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let shelf = self.shelf();
-        let states = &shelf.states;
-        let members = states.members.keys().cloned().map(Key::Member);
-        let deeds = states.deeds.keys().cloned().map(Key::Deed);
-        for key in members.chain(deeds).chain([Key::Books]) {
-            if let Some(record) = shelf.get(&key).record
-                && visit(&key, &record).is_break()
-            {
-                break;
+        let brought = &shelf.history.brought;
+        let members = shelf.states.members.iter();
+        let members =
+            members.map(|(account, m)| (Key::Member(account.clone()), Record::Member(m.clone())));
+        let deeds = brought.iter();
+        let deeds =
+            deeds.map(|(id, (_, deed))| (Key::Deed(id.clone()), Record::Deed(deed.clone())));
+        let books = shelf.get(&Key::Books).record;
+        let books = books.map(|books| (Key::Books, books));
+        for (key, record) in members.chain(deeds).chain(books) {
+            if visit(&key, &record).is_break() {
+                return Ok(());
             }
         }
+        shelf.history.recall.each(&mut |id, deed| {
+            if brought.contains_key(&id) {
+                return ControlFlow::Continue(());
+            }
+            visit(&Key::Deed(id), &Record::Deed(deed))
+        });
         Ok(())
     }
 
@@ -190,10 +215,12 @@ impl Store for MemoryStore {
         self.shelf().in_place().reserve_lots(count)
     }
 
-    fn in_place(&self, work: &mut dyn FnMut(&mut InPlace<'_>)) -> bool {
-        let mut shelf = self.shelf();
-        work(&mut shelf.in_place());
-        true
+    fn in_place(
+        &self,
+        work: &mut dyn FnMut(&mut InPlace<'_>) -> Result<(), StoreError>,
+    ) -> Result<bool, StoreError> {
+        work(&mut self.shelf().in_place())?;
+        Ok(true)
     }
 }
 
@@ -279,6 +306,16 @@ mod tests {
         Ledger::new(MemoryStore::new(), rules.with_earn_rule(Arc::new(Panics)))
     }
 
+    fn journal(ledger: &Ledger<MemoryStore>) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        let mut push = |_, entry: &Entry| {
+            entries.push(entry.clone());
+            ControlFlow::Continue(())
+        };
+        ledger.store().scan(1, &mut push).unwrap();
+        entries
+    }
+
     fn command(id: &str, day: i64, action: impl Into<Action>) -> Command {
         let at = Timestamp::EPOCH.saturating_add_s(day * crate::event::DAY_S);
         Command::new(id, at, action)
@@ -325,12 +362,12 @@ mod tests {
         ledger
             .submit(command("e", 0, Earn::money("ann", 50)))
             .unwrap();
-        let entries = ledger.store().shelf().journal.clone();
+        let entries = journal(&ledger);
         // The points of the first order have expired, which is booked before the rule is asked.
         let unlucky = command("f", 20, Earn::money("ann", 13));
         let panicked = catch_unwind(AssertUnwindSafe(|| ledger.submit(unlucky)));
         panicked.unwrap_err();
-        assert_eq!(ledger.store().shelf().journal, entries);
+        assert_eq!(journal(&ledger), entries);
         let account = ledger.account(&"ann".into(), Timestamp::EPOCH).unwrap();
         assert_eq!(account.available, Points(50));
         ledger

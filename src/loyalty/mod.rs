@@ -87,7 +87,9 @@
 //! card schemes'. Deferred revenue follows IFRS 15, B39–B43 and Illustrative Example 52.
 
 mod apply;
+mod book;
 mod calendar;
+mod combine;
 mod command;
 mod decide;
 mod deed;
@@ -102,6 +104,7 @@ mod liability;
 mod lot;
 mod lots;
 mod member;
+mod members;
 mod memory;
 mod names;
 mod people;
@@ -111,10 +114,12 @@ pub mod postgres;
 mod privacy;
 mod programme;
 mod rational;
+mod recall;
 mod receipt;
 mod refusal;
 mod row;
 mod rules;
+mod sheet;
 mod snapshot;
 mod states;
 mod store;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deed::Deed;
 use super::member::Member;
+use super::members::Members;
 use super::names::{AccountId, CommandId};
 use super::rational::Rational;
 
@@ -46,43 +47,9 @@ pub struct Books {
 /// [`apply`](super::apply) changes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct States {
-    pub(crate) members: HashMap<AccountId, Arc<Member>, RandomState>,
+    pub(crate) members: Members,
     pub(crate) deeds: HashMap<CommandId, Arc<Deed>, RandomState>,
     pub(crate) books: Books,
-    pub(crate) spare: Spare,
-}
-
-/// Memory of copies that nobody needs any more, for the next ones; no part of the states.
-#[derive(Debug, Default)]
-pub(crate) struct Spare(Vec<Member>);
-
-/// So many are kept: one for each member that a command usually touches.
-const SPARE: usize = 2;
-
-impl Spare {
-    pub(crate) fn copy(&mut self, member: &Member) -> Member {
-        let mut copy = self.0.pop().unwrap_or(Member::unknown());
-        copy.clone_from(member);
-        copy
-    }
-
-    pub(crate) fn give(&mut self, copy: Member) {
-        if self.0.len() < SPARE {
-            self.0.push(copy);
-        }
-    }
-}
-
-impl Clone for Spare {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl PartialEq for Spare {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
 }
 
 impl States {
@@ -116,8 +83,7 @@ impl States {
 
     /// A member's state; the state of nobody when there is none.
     pub fn member(&self, account: &AccountId) -> &Member {
-        static UNKNOWN: Member = Member::unknown();
-        self.members.get(account).map_or(&UNKNOWN, |m| m)
+        self.members.get(account).map_or(Member::nobody(), |m| m)
     }
 
     /// The command of that name, if it was carried out.
@@ -158,9 +124,7 @@ impl States {
     }
 
     pub(crate) fn member_mut(&mut self, account: &AccountId) -> &mut Member {
-        // The copied name shares its text.
-        let member = self.members.entry(account.clone());
-        Arc::make_mut(member.or_insert_with(|| Arc::new(Member::unknown())))
+        Arc::make_mut(self.members.entry(account))
     }
 }
 

@@ -1,15 +1,19 @@
 //! What a ledger needs of the place where it is kept.
 
 use std::error::Error;
+use std::fmt;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::command::Command;
+use super::deed::Deed;
 use super::entry::Entry;
 use super::journal::JournalError;
 use super::member::Member;
-use super::names::AccountId;
+use super::names::{AccountId, CommandId};
+use super::sheet::Sheet;
 use super::states::{Key, Record, States};
 
 /// Where a ledger is kept: records with versions, and a journal that only grows.
@@ -88,25 +92,65 @@ pub trait Store: Send + Sync {
     }
 
     /// Lets `work` decide upon the records themselves, while nobody else can, if the store has them all
-    /// in memory and need not write anything; `false` where it does not, as usual: then nothing was done.
+    /// in memory; `false` where it does not, as usual: then nothing was done.
     ///
     /// What `work` does is committed, one version on for each record that it changes.
-    fn in_place(&self, work: &mut dyn FnMut(&mut InPlace<'_>)) -> bool {
+    ///
+    /// # Errors
+    /// That of `work`, and [`StoreError`] when the store fails.
+    fn in_place(
+        &self,
+        work: &mut dyn FnMut(&mut InPlace<'_>) -> Result<(), StoreError>,
+    ) -> Result<bool, StoreError> {
         let _ = work;
-        false
+        Ok(false)
     }
 }
 
 /// All records of a store in memory, to be decided upon without copies; made by stores of this crate.
-#[derive(Debug)]
 pub struct InPlace<'a> {
+    /// All members; of the commands those that are at hand.
     pub(super) states: &'a mut States,
-    pub(super) entries: &'a mut Vec<Entry>,
+    pub(super) deeds: &'a mut dyn Deeds,
     /// The last lot number that was given.
     pub(super) last_lot: &'a mut u64,
 }
 
+/// The commands of a store that decides in place, and its journal.
+pub(super) trait Deeds {
+    /// A command, if it was carried out.
+    fn find(&mut self, id: &CommandId) -> Result<Option<Arc<Deed>>, StoreError>;
+
+    /// Where entries are to be written.
+    fn sheet(&mut self) -> &mut Sheet;
+
+    /// Takes in what the entries of a command tell.
+    fn note(&mut self);
+}
+
 impl InPlace<'_> {
+    /// Has the commands at hand that a command needs.
+    pub(super) fn fetch(&mut self, command: &Command) -> Result<(), StoreError> {
+        self.states.deeds.clear();
+        for id in [Some(&command.id), command.action.reference()] {
+            if let Some(id) = id
+                && let Some(deed) = self.deeds.find(id)?
+            {
+                self.states.deeds.insert(id.clone(), deed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the members of some commands, all at once: memory that is not in a cache then comes
+    /// together, and not one after the other when it is needed.
+    pub(super) fn warm(&self, commands: &[Command]) {
+        let members = &self.states.members;
+        let accounts = commands.iter().flat_map(|c| c.action.accounts());
+        let looked_at = accounts.filter_map(|account| members.get(account));
+        std::hint::black_box(looked_at.fold(0, |sum, member| sum ^ member.lots.glance()));
+    }
+
     pub(super) fn reserve_lots(&mut self, count: u64) -> Result<Range<u64>, StoreError> {
         let last = *self.last_lot;
         let exhausted = || StoreError::LotsExhausted { last };
@@ -114,6 +158,12 @@ impl InPlace<'_> {
         let end = first.checked_add(count).ok_or_else(exhausted)?;
         *self.last_lot = end - 1;
         Ok(first..end)
+    }
+}
+
+impl fmt::Debug for InPlace<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InPlace").finish_non_exhaustive()
     }
 }
 
@@ -159,7 +209,10 @@ macro_rules! forward {
                 (**self).settle()
             }
 
-            fn in_place(&self, work: &mut dyn FnMut(&mut InPlace<'_>)) -> bool {
+            fn in_place(
+                &self,
+                work: &mut dyn FnMut(&mut InPlace<'_>) -> Result<(), StoreError>,
+            ) -> Result<bool, StoreError> {
                 (**self).in_place(work)
             }
         }

@@ -26,6 +26,7 @@ pub(crate) mod pareto_tail;
 pub(crate) mod quadrature;
 pub(crate) mod reduce;
 pub(crate) mod regular_before_dropout;
+pub(crate) mod subspace;
 pub(crate) mod threshold;
 pub(crate) mod tiles;
 

@@ -201,7 +201,7 @@ impl Als {
         };
         let sides = fit::Sides::new(matrix, config, &stop);
         match model {
-            Some(model) => sides.resume(model)?.fit(),
+            Some(model) => sides.go_on_from(model)?.fit(),
             None => sides.fit(),
         }
     }

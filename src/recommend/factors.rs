@@ -50,6 +50,13 @@ impl Panels {
         numbers.iter().step_by(PANEL).take(known).copied()
     }
 
+    /// A panel's numbers; none of one that is not there.
+    pub(super) fn panel(&self, number: usize) -> &[f32] {
+        let length = PANEL * self.factors;
+        let begin = number * length;
+        self.numbers.get(begin..begin + length).unwrap_or_default()
+    }
+
     /// Each panel's first row, and its numbers.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &[f32])> {
         let panels = self.numbers.chunks_exact((PANEL * self.factors).max(1));

@@ -41,7 +41,14 @@ impl TopLists {
         (0..self.customers()).map(|customer| self.get(customer))
     }
 
-    fn append(mut self, other: Self) -> Self {
+    /// Adds the next customer's list: those of a heap, best first.
+    pub(super) fn push(&mut self, heap: &mut [Scored]) {
+        heap.sort_unstable_by(Scored::best_first);
+        self.scored.extend_from_slice(heap);
+        self.ends.push(self.scored.len());
+    }
+
+    pub(super) fn append(mut self, other: Self) -> Self {
         let before = self.scored.len();
         self.scored.extend(other.scored);
         self.ends
@@ -97,9 +104,7 @@ pub(super) fn best(
             for (first, rows) in range.step_by(TOGETHER).zip(blocks) {
                 pass.run(&catalogue, from + first as u32, rows, k, filter);
                 for heap in pass.heaps.iter_mut().take(rows.len() / factors) {
-                    heap.sort_unstable_by(Scored::best_first);
-                    lists.scored.extend_from_slice(heap);
-                    lists.ends.push(lists.scored.len());
+                    lists.push(heap);
                 }
             }
             lists
@@ -240,8 +245,8 @@ impl Pass {
     }
 }
 
-/// Puts what is good enough, and allowed, among the best.
-fn select(
+/// Puts what is good enough, and allowed, among the best; of whole blocks of scores those count that have a number.
+pub(super) fn select(
     level: Level,
     scores: &[f32],
     numbers: &[u32],

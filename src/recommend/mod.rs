@@ -24,6 +24,49 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # A list that keeps every rule, with reasons
+//!
+//! The model is chosen when the program runs, and may be yours. Ten candidates in stock that the customer does not have, at most two of a
+//! category, then the four of them that are least alike, and why:
+//!
+//! ```
+//! use tenure::recommend::{
+//!     AllOf, Cap, Ease, EaseConfig, Explainer, ItemGroups, ItemKnn, ItemSet, ItemSimilarity, Mmr, Precision, Query,
+//!     Reranker, Scratch, Unseen, recommend_capped,
+//! };
+//! # use tenure::summary::InteractionSummary;
+//! # let mut log = InteractionSummary::new();
+//! # for customer in 0..40_u32 {
+//! #     (0..12).filter(|item| (customer * 7 + item * 5) % 11 < 5).try_for_each(|item| log.push(customer, item, 1.0))?;
+//! # }
+//! # let matrix = log.matrix();
+//! # let model_name = "ease";
+//! let model: Box<dyn Explainer> = match model_name {
+//!     "ease" => {
+//!         let config = EaseConfig { lambda: 10.0, precision: Precision::Single, items_max: 20_000 };
+//!         Box::new(Ease::fit(&matrix, &config)?)
+//!     }
+//!     _ => Box::new(ItemKnn::fit(&matrix, ItemSimilarity::Cosine, 20)?),
+//! };
+//! let stock: ItemSet = (0..12).filter(|&item| item != 5).collect();
+//! let categories = ItemGroups::of((0..12).map(|item| Some(item / 4)))?;
+//! let (unseen, caps) = (Unseen(&matrix), [Cap { groups: &categories, most: 2 }]);
+//! let rules = AllOf(&[&stock, &unseen]);
+//!
+//! let ann = Query::Customer(3);
+//! let (mut scratch, mut candidates, mut list) = (Scratch::new(), Vec::new(), Vec::new());
+//! recommend_capped(&model, &ann, 10, &rules, &caps, &mut scratch, &mut candidates)?;
+//! let alike = |a: u32, b: u32| if categories.group(a) == categories.group(b) { 1.0 } else { 0.0 };
+//! Mmr::new(0.8, alike)?.rerank(&candidates, 4, &mut scratch, &mut list);
+//! assert_eq!(list.len(), 4);
+//! for scored in &list {
+//!     for reason in model.explain(&ann, scored.item)?.reasons(1) {
+//!         println!("item {}, because of item {}", scored.item, reason.item);
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Which to choose
 //!
 //! | you want | take |
@@ -34,6 +77,7 @@
 //! | better lists than neighbours give, for up to some ten thousand items | [`Ease`] |
 //! | what goes with a visit so far, by the order of its items | [`SessionKnn`] |
 //! | items that nobody has taken yet, by what they are | [`ContentCosine`] |
+//! | the best lists that need no training, at some tens of thousands of items too | [`GraphFilter`] |
 //! | to say why | an [`Explainer`] |
 //! | to know how good the lists are, and whether one model is better than another | [`evaluate`] |
 //! | a model of your own | implement [`Scorer`], test it with [`laws`] |
@@ -62,6 +106,7 @@ pub mod evaluate;
 mod explain;
 mod factors;
 mod filter;
+mod graph_filter;
 mod item_knn;
 mod item_weights;
 pub mod laws;
@@ -71,6 +116,7 @@ mod query;
 mod rerank;
 mod saved;
 mod session_knn;
+mod taken;
 mod top;
 
 pub use als::{Als, AlsConfig, AlsFit, AlsReport, Buyers, FoldIn, Solver, Weighting};
@@ -82,6 +128,10 @@ pub use explain::{Contribution, Explainer, Explanation};
 pub use filter::{
     AllOf, AllowList, Allowed, Availability, AvailableAt, Both, CustomerLists, DenyList, Except,
     ItemFilter, ItemSet, PriceRange, Rule, Unseen,
+};
+pub use graph_filter::{
+    Blurring, GraphFilter, GraphFilterConfig, GraphFilterFit, GraphFilterReport, LowPass,
+    OdeMethod, Sharpening,
 };
 pub use item_knn::{ItemKnn, ItemSimilarity};
 pub use lists::TopLists;

@@ -5,18 +5,23 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::super::apply::{apply, apply_to};
+use super::super::book::{Book, Written};
 use super::super::calendar;
 use super::super::command::Command;
 use super::super::deed::{Deed, Part, Subject};
 use super::super::entry::{Change, Entry};
 use super::super::lot::{Lot, LotNumber, Pot, Take};
-use super::super::member::Member;
+use super::super::lots::Lots;
+use super::super::member::{Core, Member, More};
 use super::super::names::{AccountId, CommandId};
 use super::super::points::Points;
 use super::super::programme::{Expiry, ExpiryFrom, Programme};
+use super::super::receipt::Receipt;
 use super::super::refusal::Refusal;
+use super::super::row::Row;
 use super::super::rules::Rules;
-use super::super::states::{Books, Spare, States};
+use super::super::states::{Books, States};
+use super::not_before;
 use crate::event::Timestamp;
 
 /// States, rules and an instant, and the entries written so far.
@@ -26,64 +31,59 @@ pub(super) struct Draft<'a> {
     pub(super) now: Timestamp,
     command: Option<&'a CommandId>,
     states: &'a mut States,
-    entries: &'a mut Vec<Entry>,
-    /// How many entries there were before.
-    written: usize,
+    book: &'a mut dyn Book,
+    /// How far the book was written before.
+    written: Written,
     finished: bool,
     members: SmallVec<[Working; 2]>,
-    before: Before,
+    undo: SmallVec<[Undo; 4]>,
     numbers: &'a [LotNumber],
     lots_used: usize,
 }
 
-/// A member while it is decided upon, taken out of the states.
+/// A member that is decided upon.
 struct Working {
     account: AccountId,
-    member: Arc<Member>,
-    /// Whether it has a place in the states.
-    known: bool,
-    before: MemberBefore,
+    /// Where it is among the states; `None` for somebody new whom no entry has changed.
+    place: Option<usize>,
+    before: Before,
 }
 
 /// A member as it was before the first entry that changed it.
-enum MemberBefore {
+enum Before {
     Unchanged,
-    /// Somebody else has it, too: the working one is a copy.
+    /// Not there.
+    New,
+    /// Somebody else has it, too: the one that was changed is a copy.
     Shared(Arc<Member>),
-    /// The working one was changed itself.
-    Copied(Member),
+    /// Changed where it is; its lots and the rest are brought back by what is to be undone.
+    Core(Core),
+    /// The same, and all besides the lots.
+    More(Core, Option<Box<More>>),
 }
 
-impl Working {
-    /// The member, to be changed; with memory for a copy.
-    fn member_mut(&mut self, spare: &mut Spare) -> &mut Member {
-        if matches!(self.before, MemberBefore::Unchanged) {
-            self.before = match Arc::get_mut(&mut self.member) {
-                Some(member) => MemberBefore::Copied(spare.copy(member)),
-                None => MemberBefore::Shared(self.member.clone()),
-            };
-        }
-        Arc::make_mut(&mut self.member)
-    }
-}
-
-/// Other records as they were before the first entry that changed them.
-#[derive(Default)]
-struct Before {
-    deeds: SmallVec<[(CommandId, Arc<Deed>); 1]>,
-    books: Option<Books>,
+/// What brings a record back to what it was.
+enum Undo {
+    /// The member at a place had this lot.
+    Lot(usize, Row),
+    /// It had no lot of that number.
+    NoLot(usize, LotNumber),
+    /// It had these lots.
+    Lots(usize, Lots),
+    Deed(CommandId, Arc<Deed>),
+    Books(Books),
 }
 
 impl<'a> Draft<'a> {
     pub(super) fn new(
         states: &'a mut States,
-        entries: &'a mut Vec<Entry>,
+        book: &'a mut dyn Book,
         rules: &'a Rules,
         programme: &'a Programme,
         command: &'a Command,
         numbers: &'a [LotNumber],
     ) -> Self {
-        let mut draft = Self::tick(states, entries, rules, programme, command.at);
+        let mut draft = Self::tick(states, book, rules, programme, command.at);
         draft.command = Some(&command.id);
         draft.numbers = numbers;
         draft
@@ -92,7 +92,7 @@ impl<'a> Draft<'a> {
     /// Without a command: only time passes.
     pub(super) fn tick(
         states: &'a mut States,
-        entries: &'a mut Vec<Entry>,
+        book: &'a mut dyn Book,
         rules: &'a Rules,
         programme: &'a Programme,
         now: Timestamp,
@@ -103,11 +103,11 @@ impl<'a> Draft<'a> {
             now,
             command: None,
             states,
-            written: entries.len(),
+            written: book.written(),
             finished: false,
-            entries,
+            book,
             members: SmallVec::new(),
-            before: Before::default(),
+            undo: SmallVec::new(),
             numbers: &[],
             lots_used: 0,
         }
@@ -121,61 +121,30 @@ impl<'a> Draft<'a> {
         self.lots_used
     }
 
-    /// Puts the members into the states.
+    /// Everything stays as it is now.
     pub(super) fn finish(mut self) {
         self.finished = true;
-        for working in self.members.drain(..) {
-            let changed = !matches!(working.before, MemberBefore::Unchanged);
-            if let MemberBefore::Copied(copy) = working.before {
-                self.states.spare.give(copy);
+        for working in &self.members {
+            if let (Some(place), false) = (working.place, working.is_unchanged()) {
+                self.book.changed(place);
             }
-            put_back(
-                self.states,
-                working.account,
-                working.member,
-                working.known,
-                changed,
-            );
         }
     }
 
-    /// Keeps the record that an entry without an account is about to change. The last entry of a
-    /// command is never undone.
-    fn keep(&mut self, change: &Change) {
-        match change {
-            Change::Expected { .. } => {
-                self.before.books.get_or_insert(self.states.books);
-            }
-            Change::Amended { deed: id, .. } => {
-                let kept = &mut self.before.deeds;
-                if let Some(deed) = self.states.deeds.get(id)
-                    && !kept.iter().any(|(other, _)| other == id)
-                {
-                    kept.push((id.clone(), deed.clone()));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Has a member at hand that will be looked at again and again.
-    pub(super) fn bring(&mut self, account: &AccountId) {
+    /// Has a member at hand that will be looked at again and again; refuses when it is ahead of now.
+    pub(super) fn bring(&mut self, account: &AccountId) -> Result<(), Refusal> {
         self.working(account);
+        not_before(self.member(account), account, self.now)
     }
 
     /// The place of the member of an account among those that are decided upon.
     fn working(&mut self, account: &AccountId) -> usize {
         let at = self.members.iter().position(|w| w.account == *account);
         at.unwrap_or_else(|| {
-            let nobody = Member::nobody();
-            let place = self.states.members.get_mut(account);
-            let known = place.is_some();
             self.members.push(Working {
                 account: account.clone(),
-                member: place
-                    .map_or_else(|| nobody.clone(), |m| std::mem::replace(m, nobody.clone())),
-                known,
-                before: MemberBefore::Unchanged,
+                place: self.states.members.place(account),
+                before: Before::Unchanged,
             });
             self.members.len() - 1
         })
@@ -183,7 +152,11 @@ impl<'a> Draft<'a> {
 
     pub(super) fn member(&self, account: &AccountId) -> &Member {
         let working = self.members.iter().find(|w| w.account == *account);
-        working.map_or_else(|| self.states.member(account), |w| &w.member)
+        let member = match working {
+            Some(working) => working.place.and_then(|at| self.states.members.at(at)),
+            None => self.states.members.get(account),
+        };
+        member.map_or(Member::nobody(), |member| member)
     }
 
     /// The name of the command; there is one in every verb.
@@ -206,17 +179,29 @@ impl<'a> Draft<'a> {
         match entry.account() {
             Some(account) => {
                 let at = self.working(account);
-                if let Some(working) = self.members.get_mut(at) {
-                    apply_to(working.member_mut(&mut self.states.spare), account, &entry)?;
-                }
+                let member = self.members[at].to_change(self.states, &mut self.undo, &entry.change);
+                apply_to(member, account, &entry)?;
             }
             None => {
                 self.keep(&entry.change);
                 apply(self.states, &entry)?;
             }
         }
-        self.entries.push(entry);
+        self.book.enter(entry);
         Ok(())
+    }
+
+    /// Keeps the record that an entry without an account is about to change.
+    fn keep(&mut self, change: &Change) {
+        match change {
+            Change::Expected { .. } => self.undo.push(Undo::Books(self.states.books)),
+            Change::Amended { deed: id, .. } => {
+                if let Some(deed) = self.states.deeds.get(id) {
+                    self.undo.push(Undo::Deed(id.clone(), deed.clone()));
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Moves points of one lot between pots.
@@ -370,15 +355,79 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// The last entry: the command was carried out.
-    pub(super) fn done(&mut self, deed: Deed) -> Result<(), Refusal> {
-        let Some(id) = self.command else {
-            return Ok(());
+    /// The last entry: the command was carried out. It is never undone.
+    pub(super) fn done(&mut self, deed: Deed) -> Receipt {
+        match self.command {
+            Some(id) => self.book.done(self.states, id, deed),
+            None => deed.receipt,
+        }
+    }
+}
+
+impl Working {
+    fn is_unchanged(&self) -> bool {
+        matches!(self.before, Before::Unchanged)
+    }
+
+    /// The member itself, to be changed; notes what brings it back.
+    fn to_change<'s>(
+        &mut self,
+        states: &'s mut States,
+        undo: &mut SmallVec<[Undo; 4]>,
+        change: &Change,
+    ) -> &'s mut Member {
+        let place = match self.place {
+            Some(place) => place,
+            None => {
+                self.before = Before::New;
+                let place = states
+                    .members
+                    .push(self.account.clone(), Arc::new(Member::unknown()));
+                *self.place.insert(place)
+            }
         };
-        self.post(Change::Done {
-            id: id.clone(),
-            deed: Arc::new(deed),
-        })
+        let shared = states.members.at_mut(place);
+        if let Before::Unchanged = self.before {
+            self.before = match Arc::get_mut(shared) {
+                Some(member) => Before::Core(member.core()),
+                None => Before::Shared(shared.clone()),
+            };
+        }
+        let member = Arc::make_mut(shared);
+        if let Before::Core(_) | Before::More(..) = self.before {
+            self.note(place, member, undo, change);
+        }
+        member
+    }
+
+    /// Notes what a change is about to change of a member besides its core.
+    fn note(
+        &mut self,
+        place: usize,
+        member: &Member,
+        undo: &mut SmallVec<[Undo; 4]>,
+        change: &Change,
+    ) {
+        match change {
+            Change::Opened { lot, .. }
+            | Change::Moved { lot, .. }
+            | Change::Matured { lot, .. } => {
+                let row = member.lots.row(*lot).cloned();
+                let before = row.map_or(Undo::NoLot(place, *lot), |row| Undo::Lot(place, row));
+                undo.push(before);
+            }
+            Change::Redated { .. } => undo.push(Undo::Lots(place, member.lots.clone())),
+            _ => {}
+        }
+        let lots_only = match change {
+            Change::Joined { .. } | Change::Opened { .. } | Change::Matured { .. } => true,
+            Change::Moved { to, .. } => *to != Pot::Debt,
+            Change::Redated { .. } => true,
+            _ => false,
+        };
+        if let (Before::Core(core), false) = (&self.before, lots_only) {
+            self.before = Before::More(*core, member.more.clone());
+        }
     }
 }
 
@@ -389,41 +438,34 @@ impl Drop for Draft<'_> {
         if self.finished {
             return;
         }
-        self.entries.truncate(self.written);
-        for working in self.members.drain(..) {
-            let member = match working.before {
-                MemberBefore::Unchanged => working.member,
-                MemberBefore::Shared(before) => before,
-                MemberBefore::Copied(before) => {
-                    let mut member = working.member;
-                    let changed = std::mem::replace(Arc::make_mut(&mut member), before);
-                    self.states.spare.give(changed);
-                    member
+        self.book.forget(self.written);
+        let members = &mut self.states.members;
+        while let Some(undo) = self.undo.pop() {
+            match undo {
+                Undo::Lot(place, row) => members.make_mut(place).lots.put(row),
+                Undo::NoLot(place, number) => members.make_mut(place).lots.remove(number),
+                Undo::Lots(place, before) => members.make_mut(place).lots = before,
+                Undo::Deed(id, deed) => {
+                    self.states.deeds.insert(id, deed);
                 }
-            };
-            put_back(self.states, working.account, member, working.known, false);
+                Undo::Books(books) => self.states.books = books,
+            }
         }
-        self.states.deeds.extend(self.before.deeds.drain(..));
-        if let Some(books) = self.before.books {
-            self.states.books = books;
+        for working in self.members.drain(..) {
+            let Some(place) = working.place else { continue };
+            match working.before {
+                Before::Unchanged => {}
+                // All that are new came after all others.
+                Before::New => members.pop(),
+                Before::Shared(before) => *members.at_mut(place) = before,
+                Before::Core(core) => members.make_mut(place).set_core(core),
+                Before::More(core, more) => {
+                    let member = members.make_mut(place);
+                    member.set_core(core);
+                    member.more = more;
+                }
+            }
         }
-    }
-}
-
-/// Gives the states back what was taken out of them, and what is new.
-fn put_back(
-    states: &mut States,
-    account: AccountId,
-    member: Arc<Member>,
-    known: bool,
-    changed: bool,
-) {
-    if known {
-        if let Some(place) = states.members.get_mut(&account) {
-            *place = member;
-        }
-    } else if changed {
-        states.members.insert(account, member);
     }
 }
 
@@ -445,4 +487,113 @@ pub(super) fn takes(parts: &[Part]) -> Vec<Take> {
             points: part.points,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::super::{decide, decide_on};
+    use crate::event::Timestamp;
+    use crate::loyalty::states::States;
+    use crate::loyalty::{
+        AccountId, Action, Adjust, Command, Earn, Hold, LotNumber, Points, Purse, Redeem, Rules,
+    };
+
+    fn rules() -> Rules {
+        let programme = r#"{"earn": {"rounding": "floor", "round_scope": "order"}, "earn_rules": [{"rate": [1, 1]}],
+            "expiry": {"kind": "inactivity", "n": 1}, "pending_days": 2, "clawback": "own_lot_then_debt",
+            "cap": {"kind": "sliding", "seconds": 864000, "points": 60}, "velocity": {"max_redemptions": 3, "seconds": 864000},
+            "tiers": {"kind": "anniversary", "unit": "points", "thresholds": [40, 90], "soft_landing": false}}"#;
+        Rules::new(serde_json::from_str(programme).unwrap()).unwrap()
+    }
+
+    fn action((verb, points, who, to): (u8, i64, u8, usize)) -> Action {
+        let account = |who: u8| AccountId::from(format!("m{who}"));
+        let points = Points(points);
+        let earlier = format!("c{to}").as_str().into();
+        match verb {
+            0..=3 => Earn::money(account(who), points.0).into(),
+            4 => Redeem::points(account(who), points).into(),
+            5 => Redeem {
+                purse: Purse::Pool(vec![account(who), account(who + 1)]),
+                points: Some(points),
+            }
+            .into(),
+            6 => Hold::points(account(who), points, Some(200_000)).into(),
+            7 => Action::Capture {
+                hold: earlier,
+                points: Some(points),
+            },
+            8 => Action::Refund {
+                order: earlier,
+                money: Some(points.0),
+            },
+            9 => Action::Transfer {
+                from: account(who),
+                to: account(who + 1),
+                points: Some(points),
+            },
+            10 => Action::ReverseRedeem {
+                redemption: earlier,
+                points: Some(points),
+            },
+            // Leaves 64 bits half of the time, after all that was due.
+            _ => Adjust::points(account(who), Points(i64::MAX - points.0)).into(),
+        }
+    }
+
+    /// The same states, shared with nobody.
+    fn alone(states: &States) -> States {
+        let mut copy = States::new();
+        copy.books = states.books;
+        for (account, member) in states.members() {
+            copy.members.push(account.clone(), Arc::new(member.clone()));
+        }
+        copy.deeds = states.deeds.clone();
+        copy
+    }
+
+    proptest! {
+        /// Decided in place, where a refusal is undone step by step, and upon a copy that is thrown away.
+        #[test]
+        fn a_decision_in_place_is_that_upon_a_copy(
+            steps in proptest::collection::vec((0_u8..12, 1_i64..40, 0_u8..3, 0_usize..60), 1..60),
+            pauses in proptest::collection::vec(0_i64..900_000, 60)
+        ) {
+            let rules = rules();
+            let mut at = Timestamp::EPOCH;
+            let (mut states, mut journal) = (States::new(), Vec::new());
+            for (number, (step, pause)) in steps.into_iter().zip(pauses).enumerate() {
+                at = at.saturating_add_s(pause);
+                let command = Command::new(format!("c{number}"), at, action(step));
+                let lots: Vec<LotNumber> = (0..200).map(|lot| LotNumber(1 + 200 * number as u64 + lot)).collect();
+                let before = alone(&states);
+                let revisions = |states: &States| -> Vec<u64> {
+                    states.members().map(|(_, member)| member.revision).collect()
+                };
+                let expected = decide(&before, &rules, &command, &lots);
+                let written = journal.len();
+                let found = decide_on(&mut states, &mut journal, &rules, &command, &lots);
+                match (found, expected) {
+                    (Ok((submitted, used)), Ok(outcome)) => {
+                        prop_assert_eq!(submitted, outcome.submitted);
+                        prop_assert_eq!(used, outcome.lots_used);
+                        prop_assert_eq!(&journal[written..], outcome.entries);
+                        prop_assert_eq!(revisions(&states), revisions(&outcome.states));
+                        prop_assert_eq!(&states, &outcome.states);
+                    }
+                    (Err(found), Err(expected)) => {
+                        prop_assert_eq!(found, expected);
+                        prop_assert_eq!(journal.len(), written);
+                        prop_assert_eq!(revisions(&states), revisions(&before));
+                        prop_assert_eq!(&states, &before);
+                    }
+                    (found, expected) => prop_assert!(false, "{found:?} {expected:?}"),
+                }
+            }
+        }
+    }
 }

@@ -14,10 +14,12 @@ mod transfer;
 
 use smallvec::SmallVec;
 
+use super::book::Book;
 use super::command::{Action, Command};
 use super::deed::{Deed, Subject};
 use super::entry::Entry;
 use super::lot::LotNumber;
+use super::member::Member;
 use super::names::AccountId;
 use super::receipt::{Receipt, Submitted};
 use super::refusal::Refusal;
@@ -78,7 +80,7 @@ pub fn decide(
 /// After a refusal all is as it was. Returns how many lot numbers were used, too.
 pub(super) fn decide_on(
     states: &mut States,
-    entries: &mut Vec<Entry>,
+    book: &mut dyn Book,
     rules: &Rules,
     command: &Command,
     numbers: &[LotNumber],
@@ -90,10 +92,7 @@ pub(super) fn decide_on(
         .at(command.at)
         .ok_or(Refusal::NoProgramme { at: command.at })?;
     let accounts = touched(states, &command.action);
-    for account in &accounts {
-        not_before(states, account, command.at)?;
-    }
-    let mut draft = Draft::new(states, entries, rules, programme, command, numbers);
+    let mut draft = Draft::new(states, book, rules, programme, command, numbers);
     match carry_out(&mut draft, command, &accounts) {
         Ok(submitted) => {
             let lots_used = draft.lots_used();
@@ -111,7 +110,9 @@ fn carry_out(
     accounts: &[AccountId],
 ) -> Result<Submitted, Refusal> {
     for account in accounts {
-        draft.bring(account);
+        draft.bring(account)?;
+    }
+    for account in accounts {
         draft.fall_due(account)?;
     }
     let (receipt, subject) = act(draft, &command.action)?;
@@ -121,12 +122,11 @@ fn carry_out(
     let deed = Deed {
         at: command.at,
         digest: command.action.digest(),
-        receipt: receipt.clone(),
+        receipt,
         subject,
     };
-    draft.done(deed)?;
     Ok(Submitted {
-        receipt,
+        receipt: draft.done(deed),
         replayed: false,
     })
 }
@@ -150,14 +150,14 @@ pub fn fall_due(
 /// As [`fall_due`], in place. After a refusal all is as it was.
 pub(super) fn fall_due_on(
     states: &mut States,
-    entries: &mut Vec<Entry>,
+    book: &mut dyn Book,
     rules: &Rules,
     account: &AccountId,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let programme = rules.at(now).ok_or(Refusal::NoProgramme { at: now })?;
-    not_before(states, account, now)?;
-    let mut draft = Draft::tick(states, entries, rules, programme, now);
+    let mut draft = Draft::tick(states, book, rules, programme, now);
+    draft.bring(account)?;
     draft.fall_due(account)?;
     draft.finish();
     Ok(())
@@ -214,8 +214,8 @@ fn replay(deed: &Deed, command: &Command) -> Result<Submitted, Refusal> {
     })
 }
 
-fn not_before(states: &States, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
-    let as_of = states.member(account).as_of();
+fn not_before(member: &Member, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
+    let as_of = member.as_of();
     if at >= as_of {
         return Ok(());
     }

@@ -30,6 +30,11 @@ impl Cache {
         self.young.get(id).or_else(|| self.old.get(id))
     }
 
+    pub(crate) fn remove(&mut self, id: &CommandId) {
+        self.young.remove(id);
+        self.old.remove(id);
+    }
+
     pub(crate) fn insert(&mut self, id: CommandId, version: u64, deed: Arc<Deed>) {
         if self.young.len() >= self.half {
             self.old = std::mem::take(&mut self.young);

@@ -114,6 +114,7 @@ mod mark;
 mod open;
 mod payload;
 mod people;
+mod place;
 mod read;
 mod run;
 mod segment;
@@ -122,6 +123,9 @@ mod snapshot;
 mod store;
 mod upkeep;
 mod verify;
+
+pub(super) use blocks::push_varint;
+pub(super) use payload::{Entries, deed_of, entry_at};
 
 pub use error::{Corruption, Fault, JournalError};
 pub use files::{Blob, Files, Folder};

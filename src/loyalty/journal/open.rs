@@ -16,22 +16,23 @@ use super::people::People;
 use super::read::damage_at;
 use super::run::Run;
 use super::segment::{End, Segment, Step, Walk, Writer};
+use super::shelf::Version;
 use super::snapshot::{self, Summary};
 use super::store::{JournalOptions, JournalStore, Opening};
 use super::upkeep::Upkeep;
 use crate::loyalty::apply::apply;
 use crate::loyalty::entry::{Change, Entry};
-use crate::loyalty::member::Member;
 use crate::loyalty::names::AccountId;
-use crate::loyalty::states::{Books, States};
+use crate::loyalty::states::States;
 
 /// How often an opening for reading begins anew when a file that it looked for was removed meanwhile.
 const ATTEMPTS: u32 = 8;
 
 /// What a store begins with.
 pub(crate) struct Loaded {
-    pub(crate) members: HashMap<AccountId, (u64, Arc<Member>), RandomState>,
-    pub(crate) books: (u64, Books),
+    pub(crate) states: States,
+    pub(crate) versions: Vec<Version>,
+    pub(crate) books_version: u64,
     pub(crate) lots: u64,
     pub(crate) index: Index,
     pub(crate) segments: Vec<Segment>,
@@ -201,9 +202,10 @@ fn load(files: &dyn Files, segments: Vec<Segment>) -> Result<FoundFiles, Journal
     };
     let upkeep = Upkeep::after(start.position, base.size);
     let loaded = Loaded {
-        books: (base.books, base.states.books),
+        books_version: base.books,
         lots: base.lots,
-        members: versioned(base.states, &base.versions),
+        versions: base.each_version().map(Version::new).collect(),
+        states: base.states,
         index,
         segments,
         end,
@@ -293,6 +295,12 @@ impl Base {
         Ok(())
     }
 
+    /// The versions of the members, in the order of their places.
+    fn each_version(&self) -> impl Iterator<Item = u64> {
+        let members = self.states.members.iter();
+        members.map(|(account, _)| self.versions.get(account).copied().unwrap_or(0))
+    }
+
     /// Raises the versions of what a frame changed.
     pub(crate) fn frame_ends(&mut self) {
         for account in self.changed.drain() {
@@ -300,20 +308,6 @@ impl Base {
         }
         self.books += u64::from(std::mem::take(&mut self.books_changed));
     }
-}
-
-/// Members with their versions.
-fn versioned(
-    states: States,
-    versions: &HashMap<AccountId, u64, RandomState>,
-) -> HashMap<AccountId, (u64, Arc<Member>), RandomState> {
-    let members = states.members.into_iter();
-    members
-        .map(|(account, member)| {
-            let version = versions.get(&account).copied().unwrap_or(0);
-            (account, (version, member))
-        })
-        .collect()
 }
 
 /// The runs that follow one another from the first frame on, and the names of all other ones.

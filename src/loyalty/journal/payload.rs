@@ -1,15 +1,12 @@
-//! Payloads: the entries of a batch as bytes.
-//!
-//! Each entry is its length and its wire form. One that tells of a deed is followed by the CRC-32 of
-//! that form: a deed is read alone, long after, without its frame.
+//! Payloads: the entries of a batch as bytes, see [`sheet`](crate::loyalty::sheet).
 
 use std::sync::Arc;
 
-use super::blocks::{Fields, push_varint};
-use super::frame::Hash;
+use super::blocks::Fields;
 use crate::loyalty::deed::Deed;
 use crate::loyalty::entry::{Change, Entry};
 use crate::loyalty::names::CommandId;
+use crate::loyalty::sheet::{Telling, Told};
 use crate::loyalty::wire;
 
 /// By what a command is found: the first half of the blake3 of its name.
@@ -30,37 +27,22 @@ pub(crate) struct Touch {
     pub(crate) done: bool,
 }
 
-/// The entries of a batch, encoded.
-#[derive(Debug)]
-pub(crate) struct Payload {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) digest: Hash,
-    pub(crate) touches: Vec<Touch>,
-}
-
-impl Payload {
-    /// Encodes entries into an emptied buffer.
-    pub(crate) fn new(entries: &[Entry], mut bytes: Vec<u8>) -> Self {
-        let mut touches = Vec::with_capacity(entries.len() / 2);
-        let mut one = Vec::with_capacity(256);
-        for entry in entries {
-            let touch = touch(entry, bytes.len() as u32);
-            one.clear();
-            wire::encode_entry(entry, &mut one);
-            push_varint(one.len() as u64, &mut bytes);
-            bytes.extend_from_slice(&one);
-            if let Some(touch) = touch {
-                bytes.extend_from_slice(&crc32fast::hash(&one).to_le_bytes());
-                touches.push(touch);
-            }
-        }
-        let digest = *blake3::hash(&bytes).as_bytes();
-        Self {
-            bytes,
-            digest,
-            touches,
-        }
-    }
+/// What of a sheet tells of deeds.
+pub(crate) fn touches(tellings: &[Telling]) -> Vec<Touch> {
+    let touch = |telling: &Telling| {
+        let (id, done) = match &telling.what {
+            Told::Done(id) => (id, true),
+            Told::Amended(id) => (id, false),
+            _ => return None,
+        };
+        Some(Touch {
+            id: hash_of(id),
+            // A payload's limit is far below.
+            offset: telling.offset as u32,
+            done,
+        })
+    };
+    tellings.iter().filter_map(touch).collect()
 }
 
 /// How an entry changes a deed, if it does.
@@ -119,6 +101,11 @@ pub(crate) fn read_entry(from: &mut Fields<'_>) -> Result<Entry, &'static str> {
         }
     }
     Ok(entry)
+}
+
+/// The entry with which some bytes begin.
+pub(crate) fn entry_at(bytes: &[u8]) -> Result<Entry, &'static str> {
+    read_entry(&mut Fields(bytes))
 }
 
 /// How many bytes an entry has that begins with these; `None` when they are too few to tell.

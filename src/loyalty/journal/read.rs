@@ -78,10 +78,20 @@ pub(crate) fn read_deed(
     id: &CommandId,
     slot: &Slot,
 ) -> Result<Arc<Deed>, JournalError> {
-    let first = read_at(segments, slot.first)?;
+    deed_from(segments, id, slot, |position| read_at(segments, position))
+}
+
+/// The same, wherever the entries are read from.
+pub(crate) fn deed_from(
+    segments: &[Segment],
+    id: &CommandId,
+    slot: &Slot,
+    read: impl Fn(u64) -> Result<Entry, JournalError>,
+) -> Result<Arc<Deed>, JournalError> {
+    let first = read(slot.first)?;
     let last = match slot.last == slot.first {
         true => None,
-        false => Some(read_at(segments, slot.last)?),
+        false => Some(read(slot.last)?),
     };
     deed_of(id, first, last).ok_or_else(|| {
         let what = "an entry of another command is where the index says";
@@ -91,7 +101,7 @@ pub(crate) fn read_deed(
 }
 
 /// The entry at a position.
-fn read_at(segments: &[Segment], position: u64) -> Result<Entry, JournalError> {
+pub(crate) fn read_at(segments: &[Segment], position: u64) -> Result<Entry, JournalError> {
     let damage = |fault| JournalError::from(damage_at(segments, position, 0, fault));
     let after = segments.partition_point(|segment| segment.base <= position);
     let segment = after.checked_sub(1).and_then(|at| segments.get(at));

@@ -451,7 +451,7 @@ impl Writer {
     pub(crate) fn write(
         &mut self,
         at: &Place,
-        group: &mut Vec<u8>,
+        group: &[u8],
     ) -> Result<Option<Segment>, JournalError> {
         let mut new = None;
         if self.segment.offset(at.position) >= self.limit && at.position > self.segment.base {
@@ -460,17 +460,21 @@ impl Writer {
         }
         let offset = self.segment.offset(at.position);
         let end = offset + group.len() as u64;
-        if end > self.filled {
-            // A large group pays for its own change of the length; small ones share one.
-            if (group.len() as u64) < FILL / 4 && self.limit >= FILL {
-                let padded = end.next_multiple_of(FILL) - offset;
-                group.resize(usize::try_from(padded).unwrap_or(group.len()), 0);
-            }
-            self.filled = offset + group.len() as u64;
-        }
         let blob = &self.segment.blob;
-        let written = blob.write_at(offset, group).and_then(|()| blob.sync());
-        written.map_err(JournalError::io("writing", &self.segment.name))?;
+        let mut write = || {
+            if end > self.filled {
+                self.filled = end;
+                // A large group pays for its own change of the length; small ones share one.
+                if (group.len() as u64) < FILL / 4 && self.limit >= FILL {
+                    self.filled = end.next_multiple_of(FILL);
+                    let zeros = usize::try_from(self.filled - end).unwrap_or(0);
+                    blob.write_at(end, &vec![0; zeros])?;
+                }
+            }
+            blob.write_at(offset, group)?;
+            blob.sync()
+        };
+        write().map_err(JournalError::io("writing", &self.segment.name))?;
         Ok(new)
     }
 

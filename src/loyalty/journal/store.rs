@@ -14,7 +14,7 @@ use super::files::{Files, Folder};
 use super::frame::PAYLOAD_MAX;
 use super::mark;
 use super::open;
-use super::payload::{Payload, hash_of};
+use super::payload::{hash_of, touches};
 use super::people::People;
 use super::read::{read_deed, scan};
 use super::segment::Writer;
@@ -25,8 +25,9 @@ use crate::loyalty::entry::{Change, Entry};
 use crate::loyalty::member::Member;
 use crate::loyalty::names::{AccountId, CommandId};
 use crate::loyalty::privacy::Directory;
+use crate::loyalty::sheet::Sheet;
 use crate::loyalty::states::{Key, Record};
-use crate::loyalty::store::{Batch, CommitError, Store, StoreError, Versioned};
+use crate::loyalty::store::{Batch, CommitError, InPlace, Store, StoreError, Versioned};
 
 /// Bytes that may wait to be written before a commit waits, too.
 const QUEUE_MAX: usize = 1 << 28;
@@ -42,7 +43,8 @@ pub struct JournalOptions {
     /// A snapshot of the members is written when the journal has grown by so many bytes since the last one,
     /// and by at least twice the last one's size. Opening replays at most about that much.
     pub snapshot_bytes: u64,
-    /// How many commands are kept in memory besides the index, for refunds and repeated commands.
+    /// How many commands that were asked for lately are kept in memory besides the index, for refunds and
+    /// repeated commands.
     pub commands_cached: usize,
     /// How many of the latest commands are indexed in memory (about 60 bytes each); the others are on disk,
     /// with a filter of 10 bits each in memory.
@@ -82,8 +84,8 @@ pub struct JournalStore {
     pub(crate) files: Arc<dyn Files>,
     pub(crate) options: JournalOptions,
     shelf: Mutex<Shelf>,
-    /// An emptied buffer for the next payload.
-    scratch: Mutex<Vec<u8>>,
+    /// An emptied sheet for the next batch.
+    scratch: Mutex<Sheet>,
     /// Something became durable, or failed.
     turned: Condvar,
     /// None when it is open for reading only.
@@ -138,18 +140,23 @@ impl JournalStore {
         lock: Option<Box<dyn Send + Sync>>,
     ) -> Self {
         let shelf = Shelf {
-            members: loaded.members,
-            books: loaded.books,
+            states: loaded.states,
+            versions: loaded.versions,
+            books_version: loaded.books_version,
             lots: loaded.lots,
             lots_used: loaded.lots,
+            sheet: Sheet::default(),
+            books_changed: false,
             index: loaded.index,
             cache: Cache::new(options.commands_cached),
             segments: Arc::new(loaded.segments),
             end: loaded.end,
             queue: Vec::new(),
             queue_from: loaded.end,
+            flying: None,
             spare: Vec::new(),
             durable: loaded.end.position,
+            snapshot_from: 0,
             writing: false,
             failed: None,
         };
@@ -168,7 +175,10 @@ impl JournalStore {
     }
 
     pub(crate) fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        lock(&self.shelf)
+        let mut shelf = lock(&self.shelf);
+        // Where a rule in code panicked, what was decided before it is committed now.
+        shelf.seal();
+        shelf
     }
 
     pub(crate) fn people(&self) -> MutexGuard<'_, People> {
@@ -204,19 +214,22 @@ impl JournalStore {
             };
             shelf.writing = true;
             let spare = std::mem::take(&mut shelf.spare);
-            let mut group = std::mem::replace(&mut shelf.queue, spare);
+            let group = Arc::new(std::mem::replace(&mut shelf.queue, spare));
             let (from, to) = (shelf.queue_from, shelf.end);
             shelf.queue_from = to;
+            shelf.flying = Some((from.position, Arc::clone(&group)));
             drop(shelf);
-            let written = lock(writer).write(&from, &mut group);
+            let written = lock(writer).write(&from, &group);
             shelf = self.shelf();
             shelf.writing = false;
+            shelf.flying = None;
             match written {
                 Ok(new) => {
                     shelf.durable = to.position;
                     if let Some(segment) = new {
                         Arc::make_mut(&mut shelf.segments).push(segment);
                     }
+                    let mut group = Arc::into_inner(group).unwrap_or_default();
                     group.clear();
                     // A buffer that one large batch made large is given back.
                     if group.capacity() <= 1 << 24 {
@@ -262,15 +275,17 @@ impl JournalStore {
 
     fn append(&self, batch: Batch) -> Result<u64, CommitError> {
         self.must_be_writable().map_err(StoreError::from)?;
-        let scratch = std::mem::take(&mut *lock(&self.scratch));
-        let payload = Payload::new(&batch.entries, scratch);
-        let limit = match (payload.bytes.len() > PAYLOAD_MAX, batch.entries.is_empty()) {
+        let mut sheet = std::mem::take(&mut *lock(&self.scratch));
+        batch.entries.iter().for_each(|entry| sheet.write(entry));
+        let touches = touches(&sheet.tellings);
+        let digest = *blake3::hash(&sheet.bytes).as_bytes();
+        let limit = match (sheet.bytes.len() > PAYLOAD_MAX, batch.entries.is_empty()) {
             (true, _) => Some("a batch has at most 1 GiB"),
             (_, true) if !batch.changed.is_empty() => Some("records change by entries only"),
             _ => None,
         };
         if let Some(limit) = limit {
-            let (entries, bytes) = (batch.entries.len(), payload.bytes.len());
+            let (entries, bytes) = (batch.entries.len(), sheet.bytes.len());
             let error = JournalError::Batch {
                 entries,
                 bytes,
@@ -306,9 +321,9 @@ impl JournalStore {
         if batch.entries.is_empty() {
             return Ok(first);
         }
-        let count = batch.entries.len() as u32;
-        shelf.queue_frame(&payload, count);
-        self.recycle(payload.bytes);
+        shelf.index(&touches);
+        shelf.queue_frame(&sheet, &digest);
+        self.recycle(sheet);
         for entry in &batch.entries {
             if let Change::Opened { lot, .. } = entry.change {
                 shelf.lots_used = shelf.lots_used.max(lot.0);
@@ -322,11 +337,11 @@ impl JournalStore {
         Ok(first)
     }
 
-    /// Keeps a buffer for the next payload; one that a large batch made large is given back.
-    fn recycle(&self, mut bytes: Vec<u8>) {
-        if bytes.capacity() <= 1 << 24 {
-            bytes.clear();
-            *lock(&self.scratch) = bytes;
+    /// Keeps an emptied sheet; one that a large batch made large is given back.
+    fn recycle(&self, mut sheet: Sheet) {
+        if sheet.bytes.capacity() <= 1 << 24 {
+            sheet.clear();
+            *lock(&self.scratch) = sheet;
         }
     }
 }
@@ -338,13 +353,14 @@ impl Store for JournalStore {
         let mut all = Vec::with_capacity(keys.len());
         for key in keys {
             let found = match key {
-                Key::Member(account) => shelf
-                    .members
-                    .get(account)
-                    .map(|(version, member)| (*version, Record::Member(Arc::clone(member)))),
-                Key::Books => match shelf.books {
-                    (0, _) => None,
-                    (version, books) => Some((version, Record::Books(books))),
+                Key::Member(account) => {
+                    let member = shelf.states.members.get(account);
+                    let member = member.map(|member| Record::Member(Arc::clone(member)));
+                    member.map(|member| (shelf.version(key).unwrap_or(0), member))
+                }
+                Key::Books => match shelf.books_version {
+                    0 => None,
+                    version => Some((version, Record::Books(shelf.states.books()))),
                 },
                 Key::Deed(id) => {
                     let (same, found) = self.deed(shelf, id)?;
@@ -363,7 +379,7 @@ impl Store for JournalStore {
 
     fn commit(&self, batch: Batch) -> Result<u64, CommitError> {
         let first = self.append(batch)?;
-        self.keep_up();
+        self.keep_up(self.shelf());
         Ok(first)
     }
 
@@ -389,16 +405,14 @@ impl Store for JournalStore {
             let shelf = self.shelf();
             let end = shelf.end.position;
             let shelf = self.wait(shelf, end)?;
-            let members = shelf.members.iter();
-            let members: Vec<_> = members
-                .map(|(account, (_, member))| (account.clone(), Arc::clone(member)))
-                .collect();
-            (members, shelf.books, Arc::clone(&shelf.segments), end)
+            let members: Vec<_> = shelf.members().collect();
+            let books = (shelf.books_version, shelf.states.books());
+            (members, books, Arc::clone(&shelf.segments), end)
         };
         let books = (books.0 > 0).then_some((Key::Books, Record::Books(books.1)));
         let members = members
             .into_iter()
-            .map(|(account, member)| (Key::Member(account), Record::Member(member)));
+            .map(|(account, _, member)| (Key::Member(account), Record::Member(member)));
         for (key, record) in books.into_iter().chain(members) {
             if visit(&key, &record).is_break() {
                 return Ok(());
@@ -431,12 +445,9 @@ impl Store for JournalStore {
         let members: Vec<_> = {
             let shelf = self.shelf();
             shelf.usable()?;
-            let members = shelf.members.iter();
-            members
-                .map(|(account, (_, member))| (account.clone(), Arc::clone(member)))
-                .collect()
+            shelf.members().collect()
         };
-        for (account, member) in &members {
+        for (account, _, member) in &members {
             if visit(account, member).is_break() {
                 break;
             }
@@ -453,6 +464,28 @@ impl Store for JournalStore {
         let range = range.ok_or(exhausted)?;
         shelf.lots = range.end - 1;
         Ok(range)
+    }
+
+    fn in_place(
+        &self,
+        work: &mut dyn FnMut(&mut InPlace<'_>) -> Result<(), StoreError>,
+    ) -> Result<bool, StoreError> {
+        if self.writer.is_none() {
+            return Ok(false);
+        }
+        let mut shelf = self.shelf();
+        if shelf.queue.len() > QUEUE_MAX {
+            let end = shelf.end.position;
+            shelf = self.wait(shelf, end)?;
+        }
+        shelf.usable()?;
+        shelf.decide(work)?;
+        shelf.seal();
+        // Also what was only told, a first receipt or a refusal, may stand upon what is not yet there for good.
+        let end = shelf.end.position;
+        let shelf = self.wait(shelf, end)?;
+        self.keep_up(shelf);
+        Ok(true)
     }
 
     fn settle(&self) -> Result<(), StoreError> {

@@ -1,9 +1,10 @@
 //! What a store does besides committing: the index goes to disk, runs are merged, snapshots are written.
 
-use std::sync::{Arc, TryLockError};
+use std::sync::{MutexGuard, TryLockError};
 
 use super::error::JournalError;
 use super::run;
+use super::shelf::Shelf;
 use super::snapshot::{self, Summary};
 use super::store::{JournalStore, lock};
 use crate::loyalty::store::StoreError;
@@ -45,11 +46,13 @@ impl JournalStore {
     }
 
     /// Does what is due. One thread at a time does it; the others go on.
-    pub(crate) fn keep_up(&self) {
-        let (fresh, position) = {
-            let shelf = self.shelf();
-            (shelf.index.fresh(), shelf.durable)
-        };
+    pub(crate) fn keep_up(&self, shelf: MutexGuard<'_, Shelf>) {
+        let (fresh, position) = (shelf.index.fresh(), shelf.durable);
+        let many = self.options.commands_indexed.max(1);
+        if fresh < many && position < shelf.snapshot_from {
+            return;
+        }
+        drop(shelf);
         let mut upkeep = match self.upkeep.try_lock() {
             Ok(upkeep) => upkeep,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -62,11 +65,14 @@ impl JournalStore {
         let (at, size) = upkeep.snapshot;
         let step = self.options.snapshot_bytes.max(size.saturating_mul(2));
         let mut result = Ok(());
-        if fresh >= self.options.commands_indexed.max(1) {
+        if fresh >= many {
             result = self.flush_index();
         }
         if position.saturating_sub(at) >= step {
             result = result.and_then(|()| self.write_snapshot(&mut upkeep));
+        }
+        if result.is_ok() {
+            self.shelf().snapshot_from = upkeep.snapshot.0.saturating_add(step);
         }
         // The command is there for good, whatever becomes of what is only derived from it. Without a new run
         // or snapshot the next opening takes longer.
@@ -106,15 +112,11 @@ impl JournalStore {
     fn write_snapshot(&self, upkeep: &mut Upkeep) -> Result<(), JournalError> {
         let (summary, members) = {
             let shelf = self.shelf();
-            let members: Vec<_> = shelf
-                .members
-                .iter()
-                .map(|(account, (version, member))| (account.clone(), *version, Arc::clone(member)))
-                .collect();
+            let members: Vec<_> = shelf.members().collect();
             let summary = Summary {
                 place: shelf.end,
                 lots: shelf.lots_used,
-                books: shelf.books,
+                books: (shelf.books_version, shelf.states.books()),
                 members: members.len() as u64,
             };
             // A snapshot tells of durable frames only.

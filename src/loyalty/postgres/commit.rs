@@ -163,7 +163,7 @@ impl Call {
                 row.transpose().map_err(|error| Fault::of(DOING, error))
             }
             // Raised by the function; everything is rolled back, and the connection is as before.
-            Err(error) if error.code().is_some_and(|code| code.code() == "TN001") => Ok(None),
+            Err(error) if has_moved(&error) => Ok(None),
             Err(error) if error.code().is_some_and(|code| code.code() == "TN002") => {
                 let source = error.into();
                 Err(Fault::Final(PostgresError::Database {
@@ -173,6 +173,18 @@ impl Call {
             }
             Err(error) => Err(Fault::of(DOING, error)),
         }
+    }
+}
+
+/// Whether a record has another version than expected, or is there and was to be new.
+fn has_moved(error: &postgres::Error) -> bool {
+    let Some(error) = error.as_db_error() else {
+        return false;
+    };
+    match error.code().code() {
+        "TN001" => true,
+        "23505" => error.constraint() == Some("record_pkey"),
+        _ => false,
     }
 }
 

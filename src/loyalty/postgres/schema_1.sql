@@ -78,7 +78,8 @@ begin
   return v_last;
 end $$;
 
--- Writes a batch, or raises TN001 when a record has another version than expected. All keys are sorted, so that
+-- Writes a batch, or raises TN001 when a record has another version than expected, or violates record_pkey when it is
+-- there and was expected not to be. All keys are sorted, so that
 -- rows are locked in one order. Returns the number of the last entry.
 create function @.commit(
   p_books bigint, p_books_change boolean,
@@ -132,22 +133,17 @@ begin
     raise exception using errcode = 'TN001', message = 'a record has moved';
   end if;
 
-  -- Names that were read and must stay absent get a row until the end, which keeps others from making one.
+  -- Names that were read and must stay absent get a row until the end, which keeps others from making one. A row that is
+  -- there already violates the primary key: the batch is turned away, and no index was searched twice.
   if cardinality(p_new_keys) = 1 then
     insert into @.record (key, version, body, head, long_key, account, available, debt)
       values (p_new_keys[1], case when p_new_bodies[1] is null then 0 else 1 end, p_new_bodies[1], sha256(v_digest),
-              p_long_keys[1], p_accounts[1], p_new_available[1], p_new_debts[1])
-      on conflict (key) do nothing;
+              p_long_keys[1], p_accounts[1], p_new_available[1], p_new_debts[1]);
   else
     insert into @.record (key, version, body, head, long_key, account, available, debt)
       select n.key, case when n.body is null then 0 else 1 end, n.body, sha256(v_digest), n.long_key, n.account, n.available, n.debt
         from unnest(p_new_keys, p_long_keys, p_accounts, p_new_bodies, p_new_available, p_new_debts)
-          n (key, long_key, account, body, available, debt)
-      on conflict (key) do nothing;
-  end if;
-  get diagnostics v_count = row_count;
-  if v_count <> cardinality(p_new_keys) then
-    raise exception using errcode = 'TN001', message = 'a record is there already';
+          n (key, long_key, account, body, available, debt);
   end if;
   if cardinality(p_absent_keys) > 0 then
     delete from @.record r where r.key = any (p_absent_keys);

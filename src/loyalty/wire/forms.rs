@@ -14,6 +14,7 @@ use super::super::receipt::{Receipt, Restoration, Restored};
 use super::super::states::{Books, Record};
 use super::WireError;
 use super::bytes::{Reader, Wire, Writer};
+use crate::event::Timestamp;
 
 macro_rules! fields {
     ($name:ident { $($field:tt),+ }) => {
@@ -357,15 +358,20 @@ const TIME: u8 = 0;
 const COMMAND: u8 = 1;
 const DONE: u8 = 2;
 
+/// The last entry of a command.
+pub(super) fn write_done(at: Timestamp, id: &CommandId, deed: &Deed, to: &mut Writer<'_>) {
+    to.byte(DONE);
+    to.counted_from(at, |to| {
+        id.write(to);
+        deed.write(to);
+    });
+}
+
 impl Wire for Entry {
     fn write(&self, to: &mut Writer<'_>) {
         match (&self.command, &self.change) {
             (Some(command), Change::Done { id, deed }) if command == id => {
-                to.byte(DONE);
-                to.counted_from(self.at, |to| {
-                    id.write(to);
-                    deed.write(to);
-                });
+                write_done(self.at, id, deed, to);
             }
             (command, change) => {
                 to.byte(if command.is_some() { COMMAND } else { TIME });

@@ -41,8 +41,9 @@ mod member;
 use thiserror::Error;
 
 use super::command::Action;
-use super::deed::Digest;
+use super::deed::{Deed, Digest};
 use super::entry::Entry;
+use super::names::CommandId;
 use super::states::Record;
 use bytes::{Reader, Wire, Writer};
 
@@ -90,6 +91,11 @@ pub enum WireError {
 /// Appends the bytes of an entry.
 pub fn encode_entry(entry: &Entry, to: &mut Vec<u8>) {
     entry.write(&mut Writer::new(to));
+}
+
+/// Appends the bytes of the last entry of a command.
+pub(crate) fn encode_done(id: &CommandId, deed: &Deed, to: &mut Vec<u8>) {
+    forms::write_done(deed.at, id, deed, &mut Writer::new(to));
 }
 
 /// The entry of some bytes, all of them.

@@ -70,7 +70,7 @@ impl<'a> Sides<'a> {
     }
 
     /// Begins with the items' factors of a model, and what the customers then have.
-    pub(super) fn resume(mut self, model: &Als) -> Result<Self, Error> {
+    pub(super) fn go_on_from(mut self, model: &Als) -> Result<Self, Error> {
         if model.factors() != self.config.factors {
             return Err(ConfigError::OutOfRange {
                 setting: "factors",

@@ -1,0 +1,82 @@
+//! Recommendation: fits of the models that score by the items taken, on the sets in `DIR/recommend/SET/{train,test}.csv.gz`.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tenure::Error;
+use tenure::recommend::{
+    Ease, EaseConfig, GraphFilter, GraphFilterConfig, ItemKnn, ItemSimilarity, Precision, Scorer,
+    Unseen,
+};
+use tenure::summary::InteractionMatrix;
+
+use super::Setting;
+use super::measure::{Measured, best_of, cpu_s};
+use super::recommend::{quality, read};
+
+pub fn ease(setting: &Setting, set: &str) -> Result<Measured, String> {
+    let config = EaseConfig {
+        lambda: 200.0,
+        precision: Precision::Single,
+        items_max: 20_000,
+    };
+    fit(setting, set, |train| Ease::fit(train, &config))
+}
+
+pub fn bm25(setting: &Setting, set: &str) -> Result<Measured, String> {
+    let similarity = ItemSimilarity::Bm25 { k1: 1.2, b: 0.75 };
+    fit(setting, set, |train| {
+        Ok(ItemKnn::fit(train, similarity, 100)?)
+    })
+}
+
+pub fn gfcf(setting: &Setting, set: &str) -> Result<Measured, String> {
+    graph_filter(setting, set, GraphFilterConfig::gf_cf(1))
+}
+
+pub fn blurring_sharpening(setting: &Setting, set: &str) -> Result<Measured, String> {
+    graph_filter(setting, set, GraphFilterConfig::blurring_sharpening(1))
+}
+
+fn graph_filter(
+    setting: &Setting,
+    set: &str,
+    mut config: GraphFilterConfig,
+) -> Result<Measured, String> {
+    // A catalogue of some thousand items has fewer tastes.
+    if let (Some(low_pass), "ml100k") = (&mut config.low_pass, set) {
+        low_pass.rank = 64;
+    }
+    fit(setting, set, |train| {
+        let fit = GraphFilter::fit(train, &config)?;
+        assert!(fit.report.converged, "residual {}", fit.report.residual);
+        Ok(fit.model)
+    })
+}
+
+/// The time of the fit; quality, and customers a second of lists of ten.
+fn fit<M: Scorer>(
+    setting: &Setting,
+    set: &str,
+    fit: impl Fn(&InteractionMatrix) -> Result<M, Error>,
+) -> Result<Measured, String> {
+    let (train, test) = (read(setting, set, "train")?, read(setting, set, "test")?);
+    best_of(
+        setting.repeat,
+        train.len(),
+        || (),
+        |()| fit(&train),
+        |model| {
+            let (wall, cpu) = (Instant::now(), cpu_s());
+            let lists = model.lists(0..train.rows(), 10, &Unseen(&train));
+            let (wall, cpu) = (wall.elapsed().as_secs_f64(), cpu_s() - cpu);
+            let mut check = quality(&model, &train, &test);
+            if let (Value::Object(check), Ok(lists)) = (&mut check, lists) {
+                let rate = |seconds: f64| json!((f64::from(lists.customers()) / seconds).round());
+                check.insert("top10/s".to_owned(), rate(wall));
+                check.insert("top10/cpu_s".to_owned(), rate(cpu));
+            }
+            check
+        },
+    )
+}

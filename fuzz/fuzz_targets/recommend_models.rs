@@ -1,0 +1,31 @@
+//! Any bytes: reading a saved model never panics, and what is read answers within its own items.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use serde::de::DeserializeOwned;
+use tenure::recommend::{
+    Allowed, Als, ContentCosine, Ease, ItemKnn, Popularity, Query, Scorer, Scratch, SessionKnn, recommend,
+};
+
+fn ask<M: Scorer + DeserializeOwned>(file: &[u8]) {
+    let Ok(model) = serde_json::from_slice::<M>(file) else {
+        return;
+    };
+    let (mut scratch, mut list) = (Scratch::new(), Vec::new());
+    for query in [Query::Customer(0), Query::Item(0), Query::Basket(&[(0, 1.0), (1, 2.0)])] {
+        if recommend(&model, &query, 3, &Allowed, &mut scratch, &mut list).is_ok() {
+            assert_eq!(list.len(), model.items().min(3) as usize);
+            assert!(list.iter().all(|scored| scored.item < model.items()));
+        }
+    }
+}
+
+fuzz_target!(|file: &[u8]| {
+    ask::<Als>(file);
+    ask::<ContentCosine>(file);
+    ask::<Ease>(file);
+    ask::<ItemKnn>(file);
+    ask::<Popularity>(file);
+    ask::<SessionKnn>(file);
+});

@@ -1,0 +1,157 @@
+//! Deciding in place: commands are found wherever they lie, their entries go straight to the next frame.
+
+use std::sync::Arc;
+
+use super::cache::Cache;
+use super::error::JournalError;
+use super::index::Index;
+use super::payload::{IdHash, Touch, entry_at, hash_of};
+use super::read::{damage_at, deed_from, read_at};
+use super::run::Slot;
+use super::segment::Segment;
+use super::shelf::Shelf;
+use crate::loyalty::deed::Deed;
+use crate::loyalty::entry::Entry;
+use crate::loyalty::journal::Fault;
+use crate::loyalty::names::CommandId;
+use crate::loyalty::sheet::{Sheet, Telling, Told};
+use crate::loyalty::store::{Deeds, InPlace, StoreError};
+
+impl Shelf {
+    /// Lets `work` decide upon the members themselves.
+    ///
+    /// When it fails and has changed something, nothing more is acknowledged: what is in memory is ahead
+    /// of the journal.
+    pub(super) fn decide(
+        &mut self,
+        work: &mut dyn FnMut(&mut InPlace<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let begins = self.payload_begins();
+        let mut desk = Desk {
+            index: &mut self.index,
+            cache: &mut self.cache,
+            segments: &self.segments,
+            parts: [
+                (self.flying.as_ref()).map(|(from, bytes)| (*from, bytes.as_slice())),
+                Some((self.queue_from.position, self.queue.as_slice())),
+            ],
+            sheet: &mut self.sheet,
+            begins,
+            lots_used: &mut self.lots_used,
+            books_changed: &mut self.books_changed,
+            hashed: None,
+        };
+        let done = work(&mut InPlace {
+            states: &mut self.states,
+            deeds: &mut desk,
+            last_lot: &mut self.lots,
+        });
+        done.inspect_err(|error| {
+            if self.sheet.count > 0 {
+                self.sheet.clear();
+                let source = std::io::Error::other(error.to_string());
+                let error = JournalError::io("deciding upon", "")(source);
+                self.failed = Some(Arc::new(error));
+            }
+        })
+    }
+}
+
+/// A shelf but for its members, while they are decided upon.
+struct Desk<'s> {
+    index: &'s mut Index,
+    cache: &'s mut Cache,
+    segments: &'s [Segment],
+    /// Frames in memory, each with its position: those that are being written, and those that wait.
+    parts: [Option<(u64, &'s [u8])>; 2],
+    sheet: &'s mut Sheet,
+    /// Where the sheet will lie.
+    begins: u64,
+    lots_used: &'s mut u64,
+    books_changed: &'s mut bool,
+    /// The command that was asked for first, by which it is found.
+    hashed: Option<(CommandId, IdHash)>,
+}
+
+impl Desk<'_> {
+    fn hash(&self, id: &CommandId) -> IdHash {
+        match &self.hashed {
+            Some((known, hash)) if known == id => *hash,
+            _ => hash_of(id),
+        }
+    }
+
+    /// The entry at a position.
+    fn entry(&self, position: u64) -> Result<Entry, JournalError> {
+        let here = [Some((self.begins, self.sheet.bytes.as_slice()))];
+        let parts = self.parts.into_iter().chain(here).flatten();
+        // They follow one another: the last one that begins before it has it.
+        let part = parts.filter(|(from, _)| *from <= position).last();
+        let Some((from, bytes)) = part else {
+            return read_at(self.segments, position);
+        };
+        let offset = usize::try_from(position - from).unwrap_or(usize::MAX);
+        let bytes = bytes.get(offset..).unwrap_or_default();
+        entry_at(bytes).map_err(|reason| {
+            let fault = Fault::Content { reason };
+            damage_at(self.segments, position, 0, fault).into()
+        })
+    }
+
+    fn deed(&self, id: &CommandId, slot: &Slot) -> Result<Arc<Deed>, JournalError> {
+        deed_from(self.segments, id, slot, |position| self.entry(position))
+    }
+}
+
+impl Deeds for Desk<'_> {
+    fn find(&mut self, id: &CommandId) -> Result<Option<Arc<Deed>>, StoreError> {
+        let hash = self.hash(id);
+        if self.hashed.is_none() {
+            self.hashed = Some((id.clone(), hash));
+        }
+        let Some(slot) = self.index.find(&hash)? else {
+            return Ok(None);
+        };
+        if let Some((_, deed)) = self.cache.get(id) {
+            return Ok(Some(Arc::clone(deed)));
+        }
+        let deed = self.deed(id, &slot)?;
+        let version = u64::from(slot.frames);
+        self.cache.insert(id.clone(), version, Arc::clone(&deed));
+        Ok(Some(deed))
+    }
+
+    fn sheet(&mut self) -> &mut Sheet {
+        self.sheet
+    }
+
+    fn note(&mut self) {
+        let mut tellings = std::mem::take(&mut self.sheet.tellings);
+        for Telling { offset, what } in tellings.drain(..) {
+            let (id, done) = match what {
+                Told::Done(id) => (id, true),
+                Told::Amended(id) => (id, false),
+                Told::Opened(lot) => {
+                    *self.lots_used = (*self.lots_used).max(lot.0);
+                    continue;
+                }
+                Told::Expected => {
+                    *self.books_changed = true;
+                    continue;
+                }
+            };
+            let touch = Touch {
+                id: self.hash(&id),
+                // A payload's limit is far below.
+                offset: offset as u32,
+                done,
+            };
+            self.index.add(self.begins, &[touch]);
+            if !done {
+                self.cache.remove(&id);
+            }
+        }
+        self.sheet.tellings = tellings;
+        self.hashed = None;
+    }
+}

@@ -1,0 +1,141 @@
+//! Lists for many customers at once.
+
+use std::ops::Range;
+
+use super::graph::{Lane, TOGETHER, Workspace};
+use super::{GraphFilter, ItemFilter, PANEL, Query, TopLists, low_pass};
+use crate::numeric::lanes::Level;
+use crate::numeric::reduce::sum_chunks;
+use crate::recommend::Scored;
+use crate::recommend::lists::select;
+use crate::recommend::top::Best;
+
+/// Groups of customers that share a panel of the low pass.
+const GROUPS: usize = 4;
+const CUSTOMERS: usize = GROUPS * TOGETHER;
+
+/// The best `k` items of each customer.
+pub(super) fn best(
+    model: &GraphFilter,
+    customers: Range<u32>,
+    k: usize,
+    filter: &dyn ItemFilter,
+) -> TopLists {
+    let k = k.min(model.seen.columns() as usize);
+    sum_chunks(
+        customers.len(),
+        |range| {
+            let mut pass = Pass::new(model);
+            let mut doubles = vec![0.0; model.factors.work(GROUPS)];
+            let mut low = model.factors.split(GROUPS, &mut doubles);
+            let mut lists = TopLists::default();
+            for first in range.clone().step_by(CUSTOMERS) {
+                let here = CUSTOMERS.min(range.end - first);
+                let first = customers.start + first as u32;
+                pass.heaps.iter_mut().for_each(Vec::clear);
+                if k > 0 {
+                    pass.sum(first, here, &mut low);
+                    pass.select(first, here, (k, filter), &mut low);
+                }
+                let heaps = pass.heaps.iter_mut().take(here);
+                heaps.for_each(|heap| lists.push(heap));
+            }
+            lists
+        },
+        TopLists::append,
+    )
+}
+
+/// Working memory of some customers' lists.
+struct Pass<'a> {
+    model: &'a GraphFilter,
+    /// The polynomial's scores, group by group.
+    sums: Vec<Lane<TOGETHER>>,
+    now: Vec<Lane<TOGETHER>>,
+    customers: Vec<Lane<TOGETHER>>,
+    now_of_one: Vec<Lane<1>>,
+    customers_of_one: Vec<Lane<1>>,
+    heaps: Vec<Vec<Scored>>,
+}
+
+impl<'a> Pass<'a> {
+    fn new(model: &'a GraphFilter) -> Self {
+        let (customers, items) = (model.graph.customers(), model.graph.items());
+        Self {
+            model,
+            sums: vec![[0.0; TOGETHER]; GROUPS * items],
+            now: vec![[0.0; TOGETHER]; items],
+            customers: vec![[0.0; TOGETHER]; customers],
+            now_of_one: vec![[0.0]; items],
+            customers_of_one: vec![[0.0]; customers],
+            heaps: vec![Vec::new(); CUSTOMERS],
+        }
+    }
+
+    /// The polynomial's scores, and what the rows have along the singular vectors.
+    fn sum(&mut self, first: u32, here: usize, low: &mut low_pass::Work<'_>) {
+        let model = self.model;
+        let items = model.graph.items().max(1);
+        let groups = self.sums.chunks_mut(items).enumerate();
+        for (group, sums) in groups.take(here.div_ceil(TOGETHER)) {
+            for lane in 0..TOGETHER.min(here - group * TOGETHER) {
+                let row = group * TOGETHER + lane;
+                let taken = model.taken(Query::Customer(first + row as u32));
+                model.factors.project(taken.clone(), low, row);
+                let mut work = Workspace {
+                    customers: &mut self.customers_of_one,
+                    now: &mut self.now_of_one,
+                };
+                model.begin(taken, &mut work, sums, lane);
+                for (lanes, [number]) in self.now.iter_mut().zip(&self.now_of_one) {
+                    if let Some(place) = lanes.get_mut(lane) {
+                        *place = *number;
+                    }
+                }
+            }
+            let mut work = Workspace {
+                customers: &mut self.customers,
+                now: &mut self.now,
+            };
+            let rest = model.polynomial.get(2..).unwrap_or_default();
+            model.graph.add_powers(rest, &mut work, sums);
+        }
+    }
+
+    fn select(
+        &mut self,
+        first: u32,
+        here: usize,
+        (k, filter): (usize, &dyn ItemFilter),
+        low: &mut low_pass::Work<'_>,
+    ) {
+        let (model, level) = (self.model, Level::detect());
+        let items = model.graph.items();
+        let mut numbers = Vec::with_capacity(PANEL);
+        for (panel, begin) in (0..items).step_by(PANEL).enumerate() {
+            let known = PANEL.min(items - begin);
+            numbers.clear();
+            numbers.extend(begin as u32..(begin + known) as u32);
+            model.factors.take_panel(panel, low);
+            for group in 0..here.div_ceil(TOGETHER) {
+                let added = model.factors.products(group, low);
+                let from = group * items + begin;
+                let sums = self.sums.get(from..from + known).unwrap_or_default();
+                let rows = added.chunks_exact(PANEL).enumerate();
+                for (lane, added) in rows.take(here - group * TOGETHER) {
+                    let row = group * TOGETHER + lane;
+                    let mut scores = [f32::NEG_INFINITY; PANEL];
+                    for ((place, sum), added) in scores.iter_mut().zip(sums).zip(added) {
+                        *place = (sum.get(lane).copied().unwrap_or(0.0) + added) as f32;
+                    }
+                    let query = Query::Customer(first + row as u32);
+                    if let Some(heap) = self.heaps.get_mut(row) {
+                        select(level, &scores, &numbers, Best { k, heap }, |item| {
+                            filter.allows(&query, item)
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
