@@ -447,7 +447,7 @@ fn a_penalty_draws_coefficients_towards_zero() {
 
 #[test]
 fn coefficients_can_be_held_equal_or_near_nothing() {
-    let (purchases, paths) = simulated(200, 9);
+    let (purchases, paths) = simulated(600, 9);
     let data = PathHistories::new(&purchases, &paths, at(104.0), TimeUnit::Week).unwrap();
     let fit = |options: CovariateOptions| DynamicParetoNbd::fit_with(&data, &options).unwrap();
     let of_both = |equal: &[&str]| CovariateOptions {
