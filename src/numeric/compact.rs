@@ -61,7 +61,7 @@ impl Compact for Half {
 /// For each of [`BLOCK`] rows Σ x[k] · row[k], where the k-th numbers of all rows lie together.
 pub(crate) fn products<T: Compact>(level: Level, x: &[f32], rows: &[T], out: &mut [f32; BLOCK]) {
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma,f16c")]
+    #[target_feature(enable = "avx2,fma")]
     fn avx2<T: Compact>(x: &[f32], rows: &[T], out: &mut [f32; BLOCK]) {
         sums(x, rows, out);
     }
@@ -72,7 +72,7 @@ pub(crate) fn products<T: Compact>(level: Level, x: &[f32], rows: &[T], out: &mu
     }
     match level {
         Level::Portable => sums(x, rows, out),
-        // SAFETY: a level other than the portable one comes from `Level::detect`; F16C is older than AVX2.
+        // SAFETY: a level other than the portable one comes from `Level::detect`.
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { avx2(x, rows, out) },
         // SAFETY: as above.
