@@ -56,8 +56,8 @@ pub struct SlimConfig {
 /// let (mut scratch, mut best) = (Scratch::new(), Vec::new());
 /// recommend(&fit.model, &Query::Customer(3), 1, &Unseen(&matrix), &mut scratch, &mut best)?;
 /// assert_eq!(best[0].item, 1);
-/// // Item 0 alone foretells item 1 of its three customers, two of whom have both: (2 − λ₁) / (3 + λ₂).
-/// assert!((fit.model.weight(0, 1).unwrap() - 1.9 / 3.5).abs() < 0.2);
+/// // Two of the three customers of item 0 have item 1, and nobody has items 0 and 2: (2 − λ₁) / (3 + λ₂).
+/// assert!((fit.model.weight(0, 1).unwrap() - 1.9 / 3.5).abs() < 1e-9);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
