@@ -3,8 +3,8 @@
 use tenure::Error;
 use tenure::event::Interactions;
 use tenure::recommend::{
-    Als, AlsConfig, Contribution, Ease, EaseConfig, Explainer, ItemKnn, ItemSimilarity, Popularity,
-    Precision, Query, QueryError, Scorer, Weighting,
+    Als, AlsConfig, Contribution, Ease, EaseConfig, Explainer, GraphFilter, GraphFilterConfig,
+    ItemKnn, ItemSimilarity, Popularity, Precision, Query, QueryError, Scorer, Weighting,
 };
 use tenure::summary::InteractionMatrix;
 
@@ -72,6 +72,8 @@ pub const MODELS: &[Model] = &[
     Model { name: "knn_tfidf", about: "item neighbours, TF-IDF", parameters: &[of("neighbours", 100.0, Range::Whole(5, 500))], budget: None, items_max: ANY, fit: knn_tfidf },
     Model { name: "knn_bm25", about: "item neighbours, BM25", parameters: &[of("neighbours", 100.0, Range::Whole(5, 500)), of("k1", 1.2, Range::Log(0.1, 100.0)), of("b", 0.75, Range::Linear(0.0, 1.0))], budget: None, items_max: ANY, fit: knn_bm25 },
     Model { name: "ease", about: "EASE", parameters: &[of("lambda", 200.0, Range::Log(1.0, 3_000.0))], budget: None, items_max: 12_000, fit: ease },
+    Model { name: "gf_cf", about: "graph filter, GF-CF", parameters: &[of("weight", 0.3, Range::Log(0.03, 3.0)), of("rank", 256.0, Range::Whole(16, 448))], budget: None, items_max: ANY, fit: gf_cf },
+    Model { name: "bspm", about: "blurring and sharpening", parameters: &[of("weight", 0.2, Range::Log(0.03, 3.0)), of("rank", 448.0, Range::Whole(16, 448)), of("sharpening", 2.5, Range::Linear(0.2, 3.0))], budget: None, items_max: ANY, fit: bspm },
     Model { name: "als", about: "ALS, Hu and Koren", parameters: &[of("factors", 64.0, Range::Fixed), of("iterations", 15.0, Range::Fixed), of("alpha", 10.0, Range::Log(1.0, 200.0)), of("lambda", 75.0, Range::Log(1.0, 500.0))], budget: Some("iterations"), items_max: ANY, fit: als },
     Model { name: "ials", about: "ALS, Rendle", parameters: &[of("factors", 64.0, Range::Fixed), of("iterations", 15.0, Range::Fixed), of("alpha0", 0.1, Range::Log(0.003, 1.0)), of("lambda", 0.01, Range::Log(0.001, 0.3)), of("nu", 1.0, Range::Linear(0.0, 1.0))], budget: Some("iterations"), items_max: ANY, fit: ials },
 ];
@@ -121,6 +123,31 @@ fn ease(data: &Training<'_>, settings: &Settings) -> Result<Fitted, Error> {
         data.matrix,
         &config,
     )?)))
+}
+
+fn gf_cf(data: &Training<'_>, settings: &Settings) -> Result<Fitted, Error> {
+    graph_filter(data, settings, GraphFilterConfig::gf_cf(data.seed))
+}
+
+fn bspm(data: &Training<'_>, settings: &Settings) -> Result<Fitted, Error> {
+    let mut config = GraphFilterConfig::blurring_sharpening(data.seed);
+    if let Some(sharpening) = &mut config.sharpening {
+        sharpening.time = settings.get("sharpening");
+    }
+    graph_filter(data, settings, config)
+}
+
+fn graph_filter(
+    data: &Training<'_>,
+    settings: &Settings,
+    mut config: GraphFilterConfig,
+) -> Result<Fitted, Error> {
+    if let Some(low_pass) = &mut config.low_pass {
+        low_pass.weight = settings.get("weight");
+        low_pass.rank = settings.get("rank") as usize;
+    }
+    let model = GraphFilter::fit(data.matrix, &config)?.model;
+    Ok(Fitted::Explained(Box::new(model)))
 }
 
 fn als(data: &Training<'_>, settings: &Settings) -> Result<Fitted, Error> {
