@@ -78,6 +78,18 @@ const JOBS: &[(&str, Job)] = &[
     ("recommend.als128_cg.fit:ml100k", |setting| {
         recommend::als(setting, "ml100k", 128, recommend::CG)
     }),
+    ("recommend.als256.fit:ml100k", |setting| {
+        recommend::als(setting, "ml100k", 256, recommend::CHOLESKY)
+    }),
+    ("recommend.als256_pp.fit:ml100k", |setting| {
+        recommend::als(setting, "ml100k", 256, recommend::SUBSPACES)
+    }),
+    ("recommend.bpr64.fit:ml100k", |setting| {
+        recommend::bpr(setting, "ml100k")
+    }),
+    ("recommend.warp64.fit:ml100k", |setting| {
+        recommend::warp(setting, "ml100k")
+    }),
     ("recommend.top10:ml100k", |setting| {
         recommend::top10(setting, "ml100k")
     }),
@@ -95,6 +107,24 @@ const JOBS: &[(&str, Job)] = &[
     }),
     ("recommend.top10:gowalla", |setting| {
         recommend::top10(setting, "gowalla")
+    }),
+    ("recommend.rp3beta.fit:ml100k", |setting| {
+        recommend_items::rp3beta(setting, "ml100k")
+    }),
+    ("recommend.rp3beta.fit:gowalla", |setting| {
+        recommend_items::rp3beta(setting, "gowalla")
+    }),
+    ("recommend.slim.fit:ml100k", |setting| {
+        recommend_items::slim(setting, "ml100k")
+    }),
+    ("recommend.slim.fit:gowalla", |setting| {
+        recommend_items::slim(setting, "gowalla")
+    }),
+    ("recommend.turbo_cf.fit:ml100k", |setting| {
+        recommend_items::turbo_cf(setting, "ml100k")
+    }),
+    ("recommend.turbo_cf.fit:gowalla", |setting| {
+        recommend_items::turbo_cf(setting, "gowalla")
     }),
     ("recommend.gfcf.fit:ml100k", |setting| {
         recommend_items::gfcf(setting, "ml100k")

@@ -13,8 +13,8 @@ use tenure::lifetime::{
     WithCovariates,
 };
 use tenure::recommend::{
-    Als, Availability, Buyers, ContentCosine, CustomerLists, FoldIn, ItemGroups, ItemSet,
-    Popularity, PriceRange, Scratch, SessionKnn, TopLists,
+    Als, Availability, Bpr, Buyers, ContentCosine, CustomerLists, FoldIn, ItemGroups, ItemSet,
+    Popularity, PriceRange, Quantised, Scratch, SessionKnn, TopLists, Warp,
 };
 use tenure::report::{ReportData, RetentionReport};
 use tenure::retention::{CohortMatrix, PeriodChurn, RevenueRetention};
@@ -44,7 +44,7 @@ fn facts_summaries_and_models_go_anywhere() {
         BgNbd, GammaGamma, Fitted<BgNbd>, FitReport, Discount, Horizon, Schedule, Posterior<BgNbd>, Interval,
         GompertzGammaNbd, LognormalSpend, SpendIndependence, Membership<'static>,
         WithCovariates<BgNbd>, Bound<BgNbd>, Covariates, DynamicParetoNbd, CovariatePaths, PathHistories<'static>, CovariateRows, Sbg, Bdw, Geometric, BgBb, RenewalSummary, OccasionSummary, OccasionHistory,
-        Als, FoldIn, TopLists, Buyers<'static>, ContentCosine, SessionKnn, Popularity, Scratch, ItemGram,
+        Als, Bpr, Warp, Quantised, FoldIn, TopLists, Buyers<'static>, ContentCosine, SessionKnn, Popularity, Scratch, ItemGram,
         ItemSet, ItemGroups, CustomerLists, Availability, PriceRange<'static>,
         Retailer, ReportData, RetentionReport,
     );

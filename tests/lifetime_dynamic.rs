@@ -7,8 +7,9 @@ use rand::{RngExt, SeedableRng};
 use tenure::Error;
 use tenure::event::{Decimals, Timestamp, Transactions, Zone};
 use tenure::lifetime::{
-    CustomerValue, Discount, DynamicCovariates, DynamicParetoNbd, Effect, FitOptions, FitStatus,
-    FuturePurchases, GammaGamma, Horizon, ParetoNbd, PurchaseModel, Schedule, UnitSpend, forecast,
+    CovariateOptions, CustomerValue, Discount, DynamicCovariates, DynamicParetoNbd, Effect,
+    FitOptions, FitStatus, FuturePurchases, GammaGamma, Horizon, ParetoNbd, PurchaseModel,
+    Schedule, UnitSpend, forecast,
 };
 use tenure::summary::{
     CovariatePaths, Grain, PathHistories, PathValues, PeriodGrid, PurchaseOptions, PurchaseSummary,
@@ -442,6 +443,76 @@ fn a_penalty_draws_coefficients_towards_zero() {
         held.report.log_likelihood,
         1e-12,
     );
+}
+
+#[test]
+fn coefficients_can_be_held_equal_or_near_nothing() {
+    let (purchases, paths) = simulated(200, 9);
+    let data = PathHistories::new(&purchases, &paths, at(104.0), TimeUnit::Week).unwrap();
+    let fit = |options: CovariateOptions| DynamicParetoNbd::fit_with(&data, &options).unwrap();
+    let of_both = |equal: &[&str]| CovariateOptions {
+        equal: equal.iter().map(|&name| name.into()).collect(),
+        ..CovariateOptions::default()
+    };
+    let free = fit(of_both(&[]));
+    let plain = DynamicParetoNbd::fit(&data, &BOTH, &FitOptions::default()).unwrap();
+    assert_eq!(free, plain);
+    let equal = fit(of_both(&["season"]));
+    let names: Vec<_> = equal
+        .report
+        .parameters
+        .iter()
+        .map(|e| e.name.as_ref())
+        .collect();
+    assert_eq!(
+        names[4..],
+        ["trans.mailing", "life.mailing", "constr.season"]
+    );
+    let both = equal.report.value("constr.season").unwrap();
+    assert_eq!(
+        (equal.trans()[0].coefficient, equal.life()[0].coefficient),
+        (both, both)
+    );
+    let test = free.report.likelihood_ratio(&equal.report).unwrap();
+    assert!(test.degrees == 1 && test.statistic > 0.0, "{test:?}");
+    // The best of all equal ones: to either side the likelihood falls, by the information that the standard error is
+    // the inverse of if the others followed, and more as they stay.
+    let error = equal.report.parameters[6].standard_error.unwrap();
+    for by in [-0.5 * error, 0.5 * error] {
+        let moved = |effects: &[Effect]| -> Vec<Effect> {
+            let mut effects = effects.to_vec();
+            effects[0].coefficient += by;
+            effects
+        };
+        let (trans, life) = (moved(equal.trans()), moved(equal.life()));
+        let moved = DynamicParetoNbd::new(*equal.base(), trans, life).unwrap();
+        let fall = equal.report.log_likelihood - moved.log_likelihood_of(&data).unwrap();
+        assert!((0.1..10.0).contains(&fall), "{fall}");
+    }
+    let held = fit(CovariateOptions {
+        lifetime_penalty: 1e8,
+        ..CovariateOptions::default()
+    });
+    assert!(
+        held.life()
+            .iter()
+            .all(|effect| effect.coefficient.abs() < 1e-5)
+    );
+    assert!(held.trans()[0].coefficient > 0.3);
+    for equal in [&["weather"][..], &["season", "season"]] {
+        let error = DynamicParetoNbd::fit_with(&data, &of_both(equal)).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("a covariate of both processes, once"),
+            "{error}"
+        );
+    }
+    let negative = CovariateOptions {
+        transaction_penalty: -1.0,
+        ..CovariateOptions::default()
+    };
+    assert!(DynamicParetoNbd::fit_with(&data, &negative).is_err());
 }
 
 #[test]

@@ -248,6 +248,114 @@ fn simulated_customers_do_what_is_expected_of_them() {
     );
 }
 
+/// Many customers of one history: rates and dropout drawn given what is known of them until t_x; then they leave at once
+/// or run through the stages of the next purchase, and those who bought before T are turned away.
+struct Alike {
+    k: u32,
+    rate: (u32, f64),
+    dropout: (u32, u32),
+    silence: f64,
+    horizon: f64,
+}
+
+/// What they did after T: numbers of purchases, and whether they were alive at T.
+fn play(alike: &Alike, customers: usize) -> Vec<(bool, usize)> {
+    use rand::rngs::ChaCha8Rng;
+    use rand::{RngExt, SeedableRng};
+    let mut rng = ChaCha8Rng::seed_from_u64(29);
+    // Of whole shapes: Gamma as a sum of exponential numbers, Beta as one of some sorted uniform ones.
+    let stages = |rng: &mut ChaCha8Rng, count: u32| -> f64 {
+        (0..count).map(|_| -(1.0 - rng.random::<f64>()).ln()).sum()
+    };
+    let mut played = Vec::with_capacity(customers);
+    while played.len() < customers {
+        let rate = stages(&mut rng, alike.rate.0) / alike.rate.1;
+        let (leave, stay) = alike.dropout;
+        let mut uniform: Vec<f64> = (1..leave + stay).map(|_| rng.random()).collect();
+        uniform.sort_by(f64::total_cmp);
+        let dropout = uniform[leave as usize - 1];
+        if rng.random::<f64>() < dropout {
+            played.push((false, 0));
+            continue;
+        }
+        let mut time = stages(&mut rng, alike.k) / rate;
+        if time <= alike.silence {
+            continue;
+        }
+        let mut count = 0;
+        while time <= alike.silence + alike.horizon {
+            count += 1;
+            if rng.random::<f64>() < dropout {
+                break;
+            }
+            time += stages(&mut rng, alike.k) / rate;
+        }
+        played.push((true, count));
+    }
+    played
+}
+
+#[test]
+fn customers_of_one_history_buy_as_often_as_is_probable() {
+    const CUSTOMERS: usize = 10_000;
+    let (r, alpha, a, b) = (2, 3.0, 1, 3);
+    // The silence is short, or long enough to leave few alive, among some stages passed.
+    let histories = [
+        (0, 0.0, 9.0),
+        (2, 30.0, 33.0),
+        (5, 30.0, 44.0),
+        (12, 20.0, 24.5),
+    ];
+    for k in [1, 2, 5] {
+        for (first, (x, recency, age)) in [0, 1]
+            .into_iter()
+            .zip([histories; 2])
+            .flat_map(|(f, h)| h.map(|h| (f, h)))
+        {
+            if first == 0 && x == 0 {
+                continue;
+            }
+            let model: Box<dyn FuturePurchases> = match first {
+                0 => Box::new(
+                    BgCnbd::new(k, f64::from(r), alpha, f64::from(a), f64::from(b)).unwrap(),
+                ),
+                _ => Box::new(
+                    MbgCnbd::new(k, f64::from(r), alpha, f64::from(a), f64::from(b)).unwrap(),
+                ),
+            };
+            let played = play(
+                &Alike {
+                    k,
+                    rate: (r + k * x, alpha + recency),
+                    dropout: (a, b + x + first - 1),
+                    silence: age - recency,
+                    horizon: 12.0,
+                },
+                CUSTOMERS,
+            );
+            let history = tenure::summary::History::new(x, recency, age).unwrap();
+            let what = format!("k = {k}, first = {first}, x = {x}");
+            let all = |probability| vec![probability; CUSTOMERS];
+            let alive = all(model.probability_alive(&history));
+            agrees(
+                &format!("{what}: alive"),
+                &alive,
+                played.iter().map(|p| p.0),
+            );
+            let mut counts = [0.0; 8];
+            model.future_purchase_probabilities(&history, 12.0, &mut counts);
+            for (n, probability) in counts.into_iter().enumerate() {
+                // Of fewer a normal law says nothing.
+                if probability * (CUSTOMERS as f64) < 10.0 {
+                    continue;
+                }
+                let happened = played.iter().map(|p| p.1 == n);
+                agrees(&format!("{what}: {n}"), &all(probability), happened);
+            }
+        }
+    }
+}
+
 #[test]
 fn the_mean_time_is_the_area_above_the_probability() {
     use tenure::summary::History;

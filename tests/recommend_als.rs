@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tenure::error::{Error, FitError};
 use tenure::recommend::{
-    Als, AlsConfig, FoldIn, ItemFilter, Query, QueryError, Scorer, Scratch, Solver, Unseen,
+    Als, AlsConfig, AlsFit, FoldIn, ItemFilter, Query, QueryError, Scorer, Scratch, Solver, Unseen,
     Weighting, laws, recommend,
 };
 use tenure::summary::{InteractionMatrix, InteractionSummary};
@@ -271,7 +271,11 @@ fn a_damaged_saved_model_is_refused() {
 #[test]
 fn the_bits_do_not_depend_on_the_threads() {
     let matrix = tastes(700, 130);
-    for solver in [Solver::Cholesky, Solver::ConjugateGradient { steps: 3 }] {
+    for solver in [
+        Solver::Cholesky,
+        Solver::ConjugateGradient { steps: 3 },
+        Solver::Subspace { block: 16 },
+    ] {
         let config = AlsConfig {
             solver,
             iterations: 3,
@@ -363,6 +367,39 @@ fn lists_for_all_are_the_lists_of_each() {
     assert!(model.recommend_all(3, &few).get(600).is_empty());
 }
 
+/// Blocks of 16 of 24 factors: rows of both kinds, a last block that is not full, both weightings.
+#[test]
+fn subspaces_have_the_fixed_point_of_all_factors_at_once() {
+    let matrix = tastes(40, 70);
+    for weighting in [HU_KOREN, RENDLE] {
+        let fit = |solver, iterations| {
+            let config = AlsConfig {
+                solver,
+                iterations,
+                ..AlsConfig::new(weighting, 24, 1)
+            };
+            Als::fit(&matrix, &config).unwrap()
+        };
+        let exact = fit(Solver::Cholesky, 60);
+        let blocks = fit(Solver::Subspace { block: 16 }, 60);
+        let falls = |pair: &[f64]| pair[1] <= pair[0] * (1.0 + 1e-6);
+        assert!(blocks.report.objective.windows(2).all(falls));
+        let last = |fit: &AlsFit| *fit.report.objective.last().unwrap();
+        let apart = last(&blocks) / last(&exact) - 1.0;
+        // There are many fixed points; that of the blocks is no worse.
+        assert!(apart < 0.01, "{weighting:?}: {apart}");
+        // At a fixed point, a row that is solved to the end moves no more.
+        for customer in 0..matrix.rows() {
+            let fitted = blocks.model.customer(customer).unwrap();
+            let folded = blocks.model.fold_in(&basket(&matrix, customer)).unwrap();
+            let largest = fitted.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+            for (fitted, folded) in fitted.iter().zip(folded) {
+                assert!((fitted - folded).abs() < 0.05 * largest, "{customer}");
+            }
+        }
+    }
+}
+
 #[test]
 fn settings_and_data_that_cannot_be_used_are_named() {
     let one = matrix(&[(0, 0, 1.0)]);
@@ -425,6 +462,12 @@ fn settings_and_data_that_cannot_be_used_are_named() {
         &|config| config.solver = Solver::ConjugateGradient { steps: 0 },
         "`steps` is 0",
     );
+    refuse(
+        RENDLE,
+        2,
+        &|config| config.solver = Solver::Subspace { block: 0 },
+        "`block` is 0",
+    );
     let nothing = Als::fit(&matrix(&[]), &AlsConfig::new(RENDLE, 2, 1)).unwrap_err();
     assert!(nothing.to_string().contains("no interactions"), "{nothing}");
 }
@@ -435,11 +478,15 @@ proptest! {
     #[test]
     fn whatever_is_taken_scores_are_finite(
         rows in vec((0_u32..6, 0_u32..7, prop_oneof![Just(0.0_f32), Just(1.0), Just(1e-30), Just(3e38), 0.0_f32..9.0]), 1..25),
-        hu_koren: bool, gradient: bool, factors in 1_usize..20,
+        hu_koren: bool, solver in 0..3, factors in 1_usize..20,
     ) {
         let matrix = matrix(&rows);
         let weighting = if hu_koren { HU_KOREN } else { RENDLE };
-        let solver = if gradient { Solver::ConjugateGradient { steps: 3 } } else { Solver::Cholesky };
+        let solver = match solver {
+            0 => Solver::Cholesky,
+            1 => Solver::ConjugateGradient { steps: 3 },
+            _ => Solver::Subspace { block: 1 },
+        };
         let config = AlsConfig { solver, iterations: 4, ..AlsConfig::new(weighting, factors, 1) };
         match Als::fit(&matrix, &config) {
             Ok(fit) => {

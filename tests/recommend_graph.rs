@@ -6,8 +6,8 @@ use nalgebra::{DMatrix, DVector};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tenure::recommend::{
-    Blurring, GraphFilter, GraphFilterConfig, LowPass, OdeMethod, Query, Scorer, Scratch,
-    Sharpening, Unseen, laws, recommend,
+    Blurring, GraphFilter, GraphFilterConfig, LowPass, OdeMethod, PolynomialFilter, Query, Scorer,
+    Scratch, Sharpening, TurboCf, TurboCfConfig, Unseen, laws, recommend,
 };
 use tenure::summary::{InteractionMatrix, InteractionSummary};
 
@@ -220,6 +220,69 @@ fn without_a_low_pass_the_scores_are_exact() {
                 "{score}, not {expected}"
             );
         }
+    }
+}
+
+#[test]
+fn turbo_cf_has_the_scores_of_dense_matrices() {
+    let matrix = mixed();
+    let (users, items) = (matrix.rows() as usize, matrix.columns() as usize);
+    let mut r = DMatrix::<f64>::zeros(users, items);
+    for (user, (columns, _)) in matrix.iter().enumerate() {
+        columns
+            .iter()
+            .for_each(|&item| r[(user, item as usize)] = 1.0);
+    }
+    let (alpha, power) = (0.6, 0.7);
+    let normal = DMatrix::from_fn(users, items, |u, i| {
+        let (row, column) = (r.row(u).sum().max(1.0), r.column(i).sum().max(1.0));
+        r[(u, i)] * row.powf(-alpha) * column.powf(alpha - 1.0)
+    });
+    let p = (normal.transpose() * normal).map(|x: f64| if x > 0.0 { x.powf(power) } else { 0.0 });
+    let p2 = &p * &p;
+    let p3 = &p2 * &p;
+    for (filter, polynomial) in [
+        (PolynomialFilter::Linear, p.clone()),
+        (PolynomialFilter::Quadratic, &p * 2.0 - &p2),
+        (
+            PolynomialFilter::Cubic,
+            &p + (-p3 + &p2 * 10.0 - &p * 29.0) * 0.01,
+        ),
+    ] {
+        let expected = &r * polynomial;
+        let config = TurboCfConfig {
+            alpha,
+            power,
+            filter,
+        };
+        let model = TurboCf::fit(&matrix, &config).unwrap();
+        let all: Vec<u32> = (0..matrix.columns()).collect();
+        let mut out = vec![0.0; all.len()];
+        for user in 0..users {
+            let query = Query::Customer(user as u32);
+            model
+                .score(&query, &all, &mut Scratch::new(), &mut out)
+                .unwrap();
+            for (item, &score) in out.iter().enumerate() {
+                let expected = expected[(user, item)];
+                let near = (f64::from(score) - expected).abs() <= 1e-6 * expected.abs().max(1.0);
+                assert!(near, "{filter:?}: {score}, not {expected}");
+            }
+        }
+    }
+    for (alpha, power, message) in [
+        (1.5, 1.0, "the setting `alpha` is 1.5;"),
+        (0.5, 0.0, "the setting `power` is 0;"),
+        (f64::NAN, 1.0, "the setting `alpha` is NaN;"),
+    ] {
+        let filter = PolynomialFilter::Linear;
+        let config = TurboCfConfig {
+            alpha,
+            power,
+            filter,
+        };
+        let error = TurboCf::fit(&matrix, &config).unwrap_err().to_string();
+        assert!(error.starts_with(message), "{error}");
     }
 }
 

@@ -4,9 +4,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tenure::event::{InteractionColumns, Interactions, Timestamp};
 use tenure::recommend::{
-    ContentCosine, Ease, EaseConfig, Explainer, ItemKnn, ItemSimilarity, Precision, Query, Scored,
-    Scratch, Unseen, laws, recommend,
+    ContentCosine, Ease, EaseConfig, Explainer, ItemKnn, ItemSimilarity, PolynomialFilter,
+    Popularity, Precision, Query, Rp3Beta, Rp3BetaConfig, Scored, Scratch, Slim, SlimConfig,
+    TurboCf, TurboCfConfig, Unseen, laws, recommend,
 };
 use tenure::summary::{InteractionMatrix, InteractionSummary};
 
@@ -14,6 +16,33 @@ const SIMILARITIES: [ItemSimilarity; 3] = [
     ItemSimilarity::Cosine,
     ItemSimilarity::TfIdf,
     ItemSimilarity::Bm25 { k1: 1.2, b: 0.75 },
+];
+
+const RP3: Rp3BetaConfig = Rp3BetaConfig {
+    alpha: 1.0,
+    beta: 0.4,
+    neighbours: 8,
+    normalized: true,
+};
+const SLIM: SlimConfig = SlimConfig {
+    lambda1: 0.5,
+    lambda2: 1.0,
+    candidates: None,
+    tolerance: 1e-3,
+    sweeps_max: 100,
+};
+
+const TURBO: [TurboCfConfig; 2] = [
+    TurboCfConfig {
+        alpha: 0.6,
+        power: 0.7,
+        filter: PolynomialFilter::Linear,
+    },
+    TurboCfConfig {
+        alpha: 0.4,
+        power: 1.2,
+        filter: PolynomialFilter::Cubic,
+    },
 ];
 
 fn ease(precision: Precision) -> EaseConfig {
@@ -51,6 +80,11 @@ fn models(matrix: &InteractionMatrix) -> Vec<Box<dyn Explainer>> {
         models.push(Box::new(Ease::fit(matrix, &ease(precision)).unwrap()));
     }
     models.push(Box::new(content(matrix)));
+    models.push(Box::new(Rp3Beta::fit(matrix, &RP3).unwrap()));
+    models.push(Box::new(Slim::fit(matrix, &SLIM).unwrap().model));
+    for config in TURBO {
+        models.push(Box::new(TurboCf::fit(matrix, &config).unwrap()));
+    }
     models
 }
 
@@ -120,7 +154,11 @@ proptest! {
             is_read_back(&ItemKnn::fit(&matrix, similarity, 3).unwrap());
         }
         is_read_back(&content(&matrix));
+        is_read_back(&Popularity::of(&matrix));
         is_read_back(&Ease::fit(&matrix, &ease(Precision::Single)).unwrap());
+        is_read_back(&Rp3Beta::fit(&matrix, &RP3).unwrap());
+        is_read_back(&Slim::fit(&matrix, &SLIM).unwrap().model);
+        is_read_back(&TurboCf::fit(&matrix, &TURBO[0]).unwrap());
     }
 
     #[test]
@@ -203,6 +241,10 @@ fn the_bits_do_not_depend_on_the_threads() {
         items_max: 1_300,
         ..ease(Precision::Single)
     };
+    let slim = SlimConfig {
+        candidates: Some(20),
+        ..SLIM
+    };
     let fit = |threads| {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -212,6 +254,9 @@ fn the_bits_do_not_depend_on_the_threads() {
             (
                 ItemKnn::fit(&matrix, SIMILARITIES[2], 50).unwrap(),
                 Ease::fit(&matrix, &config).unwrap(),
+                Rp3Beta::fit(&matrix, &RP3).unwrap(),
+                Slim::fit(&matrix, &slim).unwrap(),
+                TurboCf::fit(&matrix, &TURBO[1]).unwrap(),
             )
         })
     };
@@ -219,6 +264,28 @@ fn the_bits_do_not_depend_on_the_threads() {
     for threads in [2, 8] {
         assert!(fit(threads) == one, "{threads} threads");
     }
+}
+
+#[test]
+fn popularity_knows_what_it_reads_and_what_it_has_no_room_for() {
+    for (scores, message) in [
+        ("[1.0,-2.5]", "the field `scores[1]` is -2.5"),
+        ("[1.0,null]", "invalid type: null"),
+    ] {
+        let saved = format!(r#"{{"format":1,"scores":{scores}}}"#);
+        let error = serde_json::from_str::<Popularity>(&saved).unwrap_err();
+        assert!(error.to_string().starts_with(message), "{error}");
+    }
+    let columns = InteractionColumns {
+        items: u32::MAX,
+        ..InteractionColumns::default()
+    };
+    let log = Interactions::from_columns(columns).unwrap();
+    let error = Popularity::decayed(&log, Timestamp::EPOCH, 1).unwrap_err();
+    assert!(error.to_string().contains("table of items"), "{error}");
+    let error = Popularity::decayed(&log, Timestamp::EPOCH, 0).unwrap_err();
+    let message = "the setting `half_life_s` is 0";
+    assert!(error.to_string().starts_with(message), "{error}");
 }
 
 #[test]

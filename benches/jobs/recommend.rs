@@ -6,7 +6,9 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use tenure::Error;
 use tenure::recommend::evaluate::Evaluation;
-use tenure::recommend::{Als, AlsConfig, Scorer, Solver, Unseen, Weighting};
+use tenure::recommend::{
+    Als, AlsConfig, Bpr, BprConfig, Scorer, Solver, Unseen, Warp, WarpConfig, Weighting,
+};
 use tenure::summary::{InteractionMatrix, InteractionSummary};
 
 use super::Setting;
@@ -14,6 +16,7 @@ use super::measure::{Measured, best_of};
 
 pub const CHOLESKY: Solver = Solver::Cholesky;
 pub const CG: Solver = Solver::ConjugateGradient { steps: 3 };
+pub const SUBSPACES: Solver = Solver::Subspace { block: 64 };
 
 /// Fifteen iterations with the settings that were found on a part of the training rows.
 pub fn als(
@@ -32,6 +35,30 @@ pub fn als(
         train.len(),
         || (),
         |()| Als::fit(&train, &config),
+        |fit| quality(&fit.model, &train, &test),
+    )
+}
+
+/// A hundred epochs at 64 factors, with the settings of [`BprConfig::new`].
+pub fn bpr(setting: &Setting, set: &str) -> Result<Measured, String> {
+    let (train, test) = (read(setting, set, "train")?, read(setting, set, "test")?);
+    best_of(
+        setting.repeat,
+        train.len(),
+        || (),
+        |()| Bpr::fit(&train, &BprConfig::new(64, 1)),
+        |fit| quality(&fit.model, &train, &test),
+    )
+}
+
+/// Fifty epochs at 64 factors, with the settings of [`WarpConfig::new`].
+pub fn warp(setting: &Setting, set: &str) -> Result<Measured, String> {
+    let (train, test) = (read(setting, set, "train")?, read(setting, set, "test")?);
+    best_of(
+        setting.repeat,
+        train.len(),
+        || (),
+        |()| Warp::fit(&train, &WarpConfig::new(64, 1)),
         |fit| quality(&fit.model, &train, &test),
     )
 }

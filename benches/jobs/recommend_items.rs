@@ -5,8 +5,8 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tenure::Error;
 use tenure::recommend::{
-    Ease, EaseConfig, GraphFilter, GraphFilterConfig, ItemKnn, ItemSimilarity, Precision, Scorer,
-    Unseen,
+    Ease, EaseConfig, GraphFilter, GraphFilterConfig, ItemKnn, ItemSimilarity, PolynomialFilter,
+    Precision, Rp3Beta, Rp3BetaConfig, Scorer, Slim, SlimConfig, TurboCf, TurboCfConfig, Unseen,
 };
 use tenure::summary::InteractionMatrix;
 
@@ -28,6 +28,36 @@ pub fn bm25(setting: &Setting, set: &str) -> Result<Measured, String> {
     fit(setting, set, |train| {
         Ok(ItemKnn::fit(train, similarity, 100)?)
     })
+}
+
+pub fn rp3beta(setting: &Setting, set: &str) -> Result<Measured, String> {
+    let config = Rp3BetaConfig {
+        alpha: 1.0,
+        beta: 0.4,
+        neighbours: if set == "ml100k" { 100 } else { 200 },
+        normalized: false,
+    };
+    fit(setting, set, |train| Rp3Beta::fit(train, &config))
+}
+
+pub fn slim(setting: &Setting, set: &str) -> Result<Measured, String> {
+    let config = SlimConfig {
+        lambda1: 1.0,
+        lambda2: 100.0,
+        candidates: (set != "ml100k").then_some(100),
+        tolerance: 0.01,
+        sweeps_max: 100,
+    };
+    fit(setting, set, |train| Ok(Slim::fit(train, &config)?.model))
+}
+
+pub fn turbo_cf(setting: &Setting, set: &str) -> Result<Measured, String> {
+    let config = TurboCfConfig {
+        alpha: 0.6,
+        power: 0.7,
+        filter: PolynomialFilter::Linear,
+    };
+    fit(setting, set, |train| TurboCf::fit(train, &config))
 }
 
 pub fn gfcf(setting: &Setting, set: &str) -> Result<Measured, String> {

@@ -5,7 +5,8 @@
 use libfuzzer_sys::fuzz_target;
 use serde::de::DeserializeOwned;
 use tenure::recommend::{
-    Allowed, Als, ContentCosine, Ease, ItemKnn, Popularity, Query, Scorer, Scratch, SessionKnn, recommend,
+    Allowed, Als, Bpr, ContentCosine, Ease, ItemKnn, Popularity, Quantised, Query, Scorer, Scratch, SessionKnn, Warp,
+    recommend,
 };
 
 fn ask<M: Scorer + DeserializeOwned>(file: &[u8]) {
@@ -23,9 +24,12 @@ fn ask<M: Scorer + DeserializeOwned>(file: &[u8]) {
 
 fuzz_target!(|file: &[u8]| {
     ask::<Als>(file);
+    ask::<Bpr>(file);
     ask::<ContentCosine>(file);
     ask::<Ease>(file);
     ask::<ItemKnn>(file);
     ask::<Popularity>(file);
+    ask::<Quantised>(file);
     ask::<SessionKnn>(file);
+    ask::<Warp>(file);
 });

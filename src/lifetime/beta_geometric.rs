@@ -21,6 +21,7 @@ mod fit;
 mod future;
 mod likelihood;
 mod models;
+mod pairs;
 mod regular;
 mod stages;
 
@@ -33,15 +34,18 @@ pub(super) use models::{
 };
 use stages::MOST_STAGES;
 
+use self::pairs::Pairs;
 use self::stages::Stages;
 use super::{Schedule, check_places};
 use crate::error::DataError;
-use crate::numeric::before_dropout::expected_before_dropout;
+use crate::numeric::before_dropout::{BeforeDropout, expected_before_dropout};
 use crate::numeric::beta::ln_beta_ratio;
 use crate::numeric::gamma::{ln_gamma, ln_gamma_ratio};
 use crate::numeric::hypergeometric::ln_hyp2f1;
-use crate::numeric::regular_before_dropout::expected_before_dropout_by_stage;
-use crate::summary::{Histories, History, Numbering};
+use crate::numeric::regular_before_dropout::{
+    BeforeDropoutByStage, expected_before_dropout_by_stage,
+};
+use crate::summary::{Histories, History};
 
 /// Which member of the family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,20 +117,39 @@ impl BetaGeometric {
 
     /// 1 / (1 + a / (b + c − 1) · ((α + T) / (α + t_x))^R / S).
     pub(super) fn probability_alive(&self, history: &History) -> f64 {
-        match self.log_odds_left(history) {
-            Some(odds) => 1.0 / (1.0 + odds.exp()),
-            None => 1.0,
+        self.of_frequency(history.frequency)
+            .standing(self, history)
+            .0
+    }
+
+    pub(super) fn probability_alive_batch(
+        &self,
+        histories: &Histories,
+        out: &mut [f64],
+    ) -> Result<(), DataError> {
+        check_places(histories, out)?;
+        let mut alike = self.of_frequency(0);
+        for (place, history) in out.iter_mut().zip(histories.iter()) {
+            if history.frequency != alike.frequency {
+                alike = self.of_frequency(history.frequency);
+            }
+            *place = alike.standing(self, &history).0;
         }
+        Ok(())
     }
 
     pub(super) fn expected_purchases(&self, history: &History, horizon: f64) -> f64 {
-        let if_alive = self.expected_if_alive(history.frequency, history.age, horizon);
-        self.of_standing(history, &if_alive)
+        let w = self.reach(history.age, horizon);
+        let if_alive = self.expected_if_alive(history.frequency, w);
+        let alike = self.of_frequency(history.frequency);
+        self.of_standing(&alike, history, &if_alive)
     }
 
     pub(super) fn scheduled_purchases(&self, history: &History, schedule: &Schedule) -> f64 {
-        let if_alive = self.scheduled_if_alive(history.frequency, history.age, schedule);
-        self.of_standing(history, &if_alive)
+        let mut purchases = self.purchases_if_alive(history.frequency);
+        let if_alive = self.scheduled_if_alive(&mut purchases, history.age, schedule);
+        let alike = self.of_frequency(history.frequency);
+        self.of_standing(&alike, history, &if_alive)
     }
 
     pub(super) fn expected_purchases_batch(
@@ -135,8 +158,8 @@ impl BetaGeometric {
         horizon: f64,
         out: &mut [f64],
     ) -> Result<(), DataError> {
-        self.each_if_alive(histories, out, |frequency, age| {
-            self.expected_if_alive(frequency, age, horizon)
+        self.each_if_alive(histories, out, |purchases, age| {
+            purchases.at(self.reach(age, horizon))
         })
     }
 
@@ -146,8 +169,8 @@ impl BetaGeometric {
         schedule: &Schedule,
         out: &mut [f64],
     ) -> Result<(), DataError> {
-        self.each_if_alive(histories, out, |frequency, age| {
-            self.scheduled_if_alive(frequency, age, schedule)
+        self.each_if_alive(histories, out, |purchases, age| {
+            self.scheduled_if_alive(purchases, age, schedule)
         })
     }
 
@@ -175,18 +198,21 @@ impl BetaGeometric {
 
     /// ln of P(left) / P(alive), or nothing for a customer who cannot have left.
     fn log_odds_left(&self, history: &History) -> Option<f64> {
-        let tosses = self.form.tosses(history.frequency);
-        if tosses == 0.0 {
-            return None;
+        let alike = self.of_frequency(history.frequency);
+        let ln_stages = match self.form.k {
+            1 => 0.0,
+            _ => self.stages(history).ln_total,
+        };
+        alike.log_odds_left(self, history, ln_stages)
+    }
+
+    fn of_frequency(&self, frequency: u32) -> OfFrequency {
+        let tosses = self.form.tosses(frequency);
+        OfFrequency {
+            frequency,
+            exponent: self.r + self.form.stages(frequency),
+            ln_dropout: (tosses > 0.0).then(|| self.a.ln() - (self.b + (tosses - 1.0)).ln()),
         }
-        let silence = (history.age - history.recency) / (self.alpha + history.recency);
-        let dropout = self.a.ln() - (self.b + (tosses - 1.0)).ln();
-        let exponent = self.r + self.form.stages(history.frequency);
-        let odds = dropout + exponent * silence.ln_1p();
-        if self.form.k == 1 {
-            return Some(odds);
-        }
-        Some(odds - self.stages(history).ln_total)
     }
 
     /// How far a customer who is alive may have come on the way to the next purchase.
@@ -196,11 +222,15 @@ impl BetaGeometric {
         Stages::new(self.form.k, exponent, silence)
     }
 
-    /// Expected purchases of a customer known to be alive at T and to have passed so many stages
-    /// of the next purchase; depends on the history through x and T only.
-    fn expected_if_alive(&self, frequency: u32, age: f64, horizon: f64) -> ByStage {
+    /// The horizon in units of α + T.
+    fn reach(&self, age: f64, horizon: f64) -> f64 {
         // NaN is no time either: max() prefers the number.
-        let w = (horizon.max(0.0) / (self.alpha + age)).min(f64::MAX);
+        (horizon.max(0.0) / (self.alpha + age)).min(f64::MAX)
+    }
+
+    /// Expected purchases of a customer known to be alive at T and to have passed so many stages
+    /// of the next purchase; depends on the history through x and, in w, T only.
+    fn expected_if_alive(&self, frequency: u32, w: f64) -> ByStage {
         let exponent = self.r + self.form.stages(frequency);
         let stay = self.b + self.form.tosses(frequency);
         let mut by_stage = ByStage::default();
@@ -213,10 +243,28 @@ impl BetaGeometric {
         by_stage
     }
 
-    fn scheduled_if_alive(&self, frequency: u32, age: f64, schedule: &Schedule) -> ByStage {
+    /// [`expected_if_alive`](Self::expected_if_alive) for many ages or horizons.
+    fn purchases_if_alive(&self, frequency: u32) -> PurchasesIfAlive {
+        let exponent = self.r + self.form.stages(frequency);
+        let stay = self.b + self.form.tosses(frequency);
+        match self.form.k {
+            1 => PurchasesIfAlive::AtRandom(BeforeDropout::new(exponent, self.a, stay)),
+            k => PurchasesIfAlive::InStages(
+                k as usize,
+                BeforeDropoutByStage::new(exponent, self.a, stay, k as usize),
+            ),
+        }
+    }
+
+    fn scheduled_if_alive(
+        &self,
+        purchases: &mut PurchasesIfAlive,
+        age: f64,
+        schedule: &Schedule,
+    ) -> ByStage {
         let mut by_stage = ByStage::default();
         for (horizon, weight) in schedule.iter() {
-            let expected = self.expected_if_alive(frequency, age, horizon);
+            let expected = purchases.at(self.reach(age, horizon));
             for (sum, expected) in by_stage.iter_mut().zip(expected) {
                 *sum += weight * expected;
             }
@@ -225,12 +273,11 @@ impl BetaGeometric {
     }
 
     /// What is expected of a customer who may be alive, at any stage.
-    fn of_standing(&self, history: &History, if_alive: &ByStage) -> f64 {
-        let alive = self.probability_alive(history);
-        if self.form.k == 1 {
-            return alive * if_alive[0];
+    fn of_standing(&self, alike: &OfFrequency, history: &History, if_alive: &ByStage) -> f64 {
+        match alike.standing(self, history) {
+            (alive, None) => alive * if_alive[0],
+            (alive, Some(stages)) => alive * stages.mean(if_alive),
         }
-        alive * self.stages(history).mean(if_alive)
     }
 
     /// What is expected of each row; what depends on x and T is computed once for each (x, T).
@@ -238,23 +285,28 @@ impl BetaGeometric {
         &self,
         histories: &Histories,
         out: &mut [f64],
-        if_alive: impl Fn(u32, f64) -> ByStage,
+        if_alive: impl Fn(&mut PurchasesIfAlive, f64) -> ByStage,
     ) -> Result<(), DataError> {
         check_places(histories, out)?;
         let stages = self.form.k as usize;
-        let mut numbering = Numbering::new();
-        let mut known: Vec<f64> = Vec::new();
-        for (place, history) in out.iter_mut().zip(histories.iter()) {
-            let number = numbering.number((history.frequency, history.age.to_bits())) as usize;
-            let mut expected = ByStage::default();
-            match known.get(number * stages..(number + 1) * stages) {
-                Some(known) => expected[..stages].copy_from_slice(known),
-                None => {
-                    expected = if_alive(history.frequency, history.age);
-                    known.extend_from_slice(&expected[..stages]);
-                }
+        let pairs = Pairs::of(histories);
+        let mut known: Vec<f64> = Vec::with_capacity(pairs.distinct.len() * stages);
+        for same_x in pairs.distinct.chunk_by(|left, right| left.0 == right.0) {
+            let mut purchases = self.purchases_if_alive(same_x[0].0);
+            for &(_, age) in same_x {
+                known.extend_from_slice(&if_alive(&mut purchases, age)[..stages]);
             }
-            *place = self.of_standing(&history, &expected);
+        }
+        let mut alike = self.of_frequency(0);
+        let rows = histories.iter().zip(&pairs.of_row);
+        for (place, (history, &number)) in out.iter_mut().zip(rows) {
+            if history.frequency != alike.frequency {
+                alike = self.of_frequency(history.frequency);
+            }
+            let start = number as usize * stages;
+            let mut expected = ByStage::default();
+            expected[..stages].copy_from_slice(&known[start..start + stages]);
+            *place = self.of_standing(&alike, &history, &expected);
         }
         Ok(())
     }
@@ -291,6 +343,66 @@ impl BetaGeometric {
         let tail = ratio.ln_1p() + ln_hyp2f1(1.0, 1.0 - self.r, n + 1.0, -ratio);
         let beyond = (ln_stage + tail).exp();
         (counts, beyond.min(left + ROUNDING))
+    }
+}
+
+/// What customers with the same number of repeat purchases have in common.
+struct OfFrequency {
+    frequency: u32,
+    /// R.
+    exponent: f64,
+    /// ln(a / (b + c − 1)), or nothing for customers who cannot have left.
+    ln_dropout: Option<f64>,
+}
+
+/// Up to this R the rounding of (α + T) / (α + t_x) changes its R-th power by less than 1e-14.
+const SMALL_EXPONENT: f64 = 64.0;
+
+impl OfFrequency {
+    /// P(alive) of one of them, and for k > 1 how far a customer who is alive may have come.
+    fn standing(&self, model: &BetaGeometric, history: &History) -> (f64, Option<Stages>) {
+        let stages = (model.form.k > 1).then(|| model.stages(history));
+        let ln_stages = stages.as_ref().map_or(0.0, |stages| stages.ln_total);
+        let alive = match self.log_odds_left(model, history, ln_stages) {
+            Some(odds) => 1.0 / (1.0 + odds.exp()),
+            None => 1.0,
+        };
+        (alive, stages)
+    }
+
+    /// ln of P(left) / P(alive), given ln S.
+    fn log_odds_left(
+        &self,
+        model: &BetaGeometric,
+        history: &History,
+        ln_stages: f64,
+    ) -> Option<f64> {
+        let ln_dropout = self.ln_dropout?;
+        let (age, recency) = (history.age, history.recency);
+        let ln_grown = if self.exponent <= SMALL_EXPONENT {
+            ((model.alpha + age) / (model.alpha + recency)).ln()
+        } else {
+            ((age - recency) / (model.alpha + recency)).ln_1p()
+        };
+        Some(ln_dropout + self.exponent * ln_grown - ln_stages)
+    }
+}
+
+/// Expected purchases of customers with the same number of repeat purchases who are known to be alive.
+enum PurchasesIfAlive {
+    AtRandom(BeforeDropout),
+    /// With k.
+    InStages(usize, BeforeDropoutByStage),
+}
+
+impl PurchasesIfAlive {
+    fn at(&mut self, w: f64) -> ByStage {
+        let mut by_stage = ByStage::default();
+        match self {
+            Self::AtRandom(purchases) => by_stage[0] = purchases.at(w),
+            Self::InStages(k, purchases) => purchases.at(w, &mut by_stage[..*k]),
+        }
+        by_stage
     }
 }
 

@@ -17,6 +17,7 @@ pub use self::options::{ContractCovariateOptions, CovariateOptions};
 
 pub(super) use self::base::{Base, PurchaseBase, Side};
 use self::groups::{Free, Shape};
+pub(super) use self::options::EQUAL;
 use super::Sbg;
 use super::fit::{Fitted, Format};
 use super::posterior::Posterior;

@@ -8,10 +8,11 @@ mod likelihood;
 use serde::{Deserialize, Serialize};
 
 use self::design::{Columns, Design, Rates};
+use self::fit::Request;
 use self::likelihood::Point;
 use super::fit::Format;
 use super::rates::Counts;
-use super::{FitOptions, Fitted, ParetoNbd};
+use super::{CovariateOptions, FitOptions, Fitted, ParetoNbd};
 use crate::error::{ConfigError, Error};
 use crate::summary::PathHistories;
 
@@ -185,7 +186,63 @@ impl DynamicParetoNbd {
         covariates: &DynamicCovariates<'_>,
         options: &FitOptions,
     ) -> Result<Fitted<Self>, Error> {
-        fit::fit(data, covariates, options)
+        let request = Request {
+            trans: covariates.trans,
+            life: covariates.life,
+            equal: &[],
+            penalties: [options.penalty; 2],
+            search: options,
+        };
+        fit::fit(data, &request)
+    }
+
+    /// Fits by maximum likelihood, with the options of static covariates: penalties of their own for the
+    /// coefficients of buying and of leaving, and coefficients held equal, which the report calls
+    /// `constr.NAME`, after the others. Without names all covariates of the paths act. The penalty of the search is
+    /// on the logarithms of `r`, `alpha`, `s` and `beta` only.
+    ///
+    /// ```
+    /// # use tenure::error::Error;
+    /// use tenure::lifetime::{CovariateOptions, DynamicParetoNbd};
+    /// # use tenure::summary::PathHistories;
+    /// # fn of(data: &PathHistories<'_>) -> Result<(), Error> {
+    /// // The season acts on buying and leaving alike.
+    /// let options = CovariateOptions {
+    ///     transaction: Some(vec!["season".into(), "mailing".into()]),
+    ///     lifetime: Some(vec!["season".into()]),
+    ///     equal: vec!["season".into()],
+    ///     ..CovariateOptions::default()
+    /// };
+    /// let fitted = DynamicParetoNbd::fit_with(data, &options)?;
+    /// assert_eq!(fitted.trans()[0].coefficient, fitted.life()[0].coefficient);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit); [`ConfigError::OutOfRange`] also for a penalty that is negative or not finite, and for
+    /// a name held equal that is not in both.
+    pub fn fit_with(
+        data: &PathHistories<'_>,
+        options: &CovariateOptions,
+    ) -> Result<Fitted<Self>, Error> {
+        options.check_penalties()?;
+        let all = data.paths().names();
+        let names = |side: &Option<Vec<String>>| -> Vec<String> {
+            side.clone().unwrap_or_else(|| all.to_vec())
+        };
+        let sides = [names(&options.transaction), names(&options.lifetime)];
+        let [trans, life] = sides
+            .each_ref()
+            .map(|names| -> Vec<&str> { names.iter().map(String::as_str).collect() });
+        let request = Request {
+            trans: &trans,
+            life: &life,
+            equal: &options.equal,
+            penalties: [options.transaction_penalty, options.lifetime_penalty],
+            search: &options.search,
+        };
+        fit::fit(data, &request)
     }
 
     /// The log-likelihood of all customers.

@@ -12,6 +12,7 @@ pub(crate) mod before_dropout;
 pub(crate) mod beta;
 pub(crate) mod chains;
 pub(crate) mod cholesky;
+pub(crate) mod compact;
 mod euler_integral;
 pub(crate) mod gamma;
 pub(crate) mod gathered;
@@ -23,12 +24,14 @@ pub(crate) mod lanes;
 pub(crate) mod optimise;
 pub(crate) mod pareto_race;
 pub(crate) mod pareto_tail;
+mod purchase_series;
 pub(crate) mod quadrature;
 pub(crate) mod reduce;
 pub(crate) mod regular_before_dropout;
 pub(crate) mod subspace;
 pub(crate) mod threshold;
 pub(crate) mod tiles;
+pub(crate) mod triple;
 
 /// Fails unless the values agree to the relative tolerance or the absolute floor.
 #[cfg(test)]

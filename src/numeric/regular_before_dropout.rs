@@ -21,6 +21,7 @@ use std::f64::consts::TAU;
 
 use super::before_dropout::STEEPEST;
 use super::euler_integral::{EulerIntegral, Shape};
+use super::purchase_series::{Coefficients, Series, suits};
 
 /// Terms that cost as much as the integral.
 const MOST_TERMS: f64 = 20_000.0;
@@ -51,11 +52,66 @@ pub(crate) fn expected_before_dropout_by_stage(
     w: f64,
     out: &mut [f64],
 ) {
-    let k = out.len() as f64;
-    let mean = (shape + k) * w;
-    let terms = k + mean + 9.0 * (mean * (1.0 + w)).sqrt() + 40.0 * (1.0 + w);
-    if terms < MOST_TERMS {
-        let stages = out.len();
+    let stages = out.len();
+    of_w(shape, leave, stay, w, out, |z, out| {
+        for (passed, place) in out.iter_mut().enumerate() {
+            *place = coefficients(shape, leave, stay, stages, passed).once(z);
+        }
+    });
+}
+
+/// [`expected_before_dropout_by_stage`] for many w, with the same bits, as
+/// [`BeforeDropout`](super::before_dropout::BeforeDropout) is for single events.
+#[derive(Debug, Clone)]
+pub(crate) struct BeforeDropoutByStage {
+    shape: f64,
+    leave: f64,
+    stay: f64,
+    /// Of a customer who has passed n stages.
+    series: Vec<Series>,
+}
+
+impl BeforeDropoutByStage {
+    pub(crate) fn new(shape: f64, leave: f64, stay: f64, stages: usize) -> Self {
+        let series = |passed| Series::new(coefficients(shape, leave, stay, stages, passed));
+        Self {
+            shape,
+            leave,
+            stay,
+            series: (0..stages).map(series).collect(),
+        }
+    }
+
+    /// `out` has a place for each stage.
+    pub(crate) fn at(&mut self, w: f64, out: &mut [f64]) {
+        of_w(self.shape, self.leave, self.stay, w, out, |z, out| {
+            for (series, place) in self.series.iter_mut().zip(out) {
+                *place = series.at(z);
+            }
+        });
+    }
+}
+
+fn coefficients(shape: f64, leave: f64, stay: f64, stages: usize, passed: usize) -> Coefficients {
+    Coefficients::new(shape + passed as f64, leave, stay, stages, passed)
+}
+
+/// By the `series` in z = w / (1 + w) where these are short.
+fn of_w(
+    shape: f64,
+    leave: f64,
+    stay: f64,
+    w: f64,
+    out: &mut [f64],
+    series: impl FnOnce(f64, &mut [f64]),
+) {
+    let stages = out.len();
+    let largest = shape + stages as f64;
+    let mean = largest * w;
+    let terms = stages as f64 + mean + 9.0 * (mean * (1.0 + w)).sqrt() + 40.0 * (1.0 + w);
+    if suits(largest, terms) {
+        series(w / (1.0 + w), out);
+    } else if terms < MOST_TERMS {
         let mut shape = shape;
         for (n, place) in out.iter_mut().enumerate() {
             *place = over_counts(shape, leave, stay, w, stages, n);
@@ -272,6 +328,30 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn series_and_sum_agree(
+            k in 2usize..=12, passed in 0usize..12, shape in 1e-3..120.0f64, a in parameter(), b in parameter(),
+            w in (1e-12f64.ln()..2f64.ln()).prop_map(f64::exp),
+        ) {
+            let passed = passed % k;
+            let series = coefficients(shape, a, b, k, passed).once(w / (1.0 + w));
+            let sum = over_counts(shape + passed as f64, a, b, w, k, passed);
+            close(series, sum, 1e-13, 1e-300);
+        }
+
+        #[test]
+        fn many_times_have_the_bits_of_each(
+            k in 2usize..=12, shape in 1e-3..200.0f64, a in parameter(), b in parameter(),
+            times in proptest::collection::vec((1e-12f64.ln()..1e3f64.ln()).prop_map(f64::exp), 1..5),
+        ) {
+            let mut many = BeforeDropoutByStage::new(shape, a, b, k);
+            for w in times {
+                let mut out = vec![0.0; k];
+                many.at(w, &mut out);
+                prop_assert_eq!(out, by_stage(k, shape, a, b, w));
+            }
+        }
+
         #[test]
         fn sum_and_integral_agree(
             k in 2usize..=12, shape in parameter(), a in parameter(), b in parameter(), w in 0.01..150.0f64,

@@ -91,9 +91,6 @@ pub(crate) fn leading(
         filter(operator, &values, (&mut vectors, &mut images))?;
     }
     let kept = leading.values.len();
-    if let Some(first) = vectors.chunks(width.max(1)).next() {
-        debug_assert!(first.len() == width);
-    }
     let rows = vectors.chunks_exact(width.max(1));
     leading.vectors = rows
         .flat_map(|row| row.iter().take(kept).copied())
@@ -313,11 +310,7 @@ mod tests {
             assert_eq!(found.values.len(), rank, "order {n}");
             assert!(found.converged);
         }
-        assert_eq!(
-            leading(&Dense(DMatrix::zeros(0, 0)), 3, 1e-8, 1)
-                .unwrap()
-                .values,
-            []
-        );
+        let nothing = leading(&Dense(DMatrix::zeros(0, 0)), 3, 1e-8, 1).unwrap();
+        assert!(nothing.values.is_empty() && nothing.converged);
     }
 }

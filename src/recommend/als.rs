@@ -1,20 +1,23 @@
 //! Alternating least squares on implicit feedback.
 
+mod axes;
 mod config;
 mod fit;
 mod fold_in;
 mod new_items;
 mod saved;
 mod solve;
+mod subspace;
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use super::factors::{PANEL, Panels};
+use super::factors::Panels;
+use super::latent::{Latent, check_memory};
 use super::lists::{self, TopLists};
-use super::{Explanation, ItemFilter, Query, QueryError, Scorer, Scratch, check_places};
+use super::{Explanation, ItemFilter, Query, QueryError, Scorer, Scratch};
 use crate::error::{DataError, Error};
 use crate::numeric::lanes::{Level, padded};
 use crate::summary::InteractionMatrix;
@@ -64,12 +67,7 @@ use saved::Saved;
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct Als {
     weighting: Weighting,
-    factors: usize,
-    /// By rows of `factors`.
-    customers: Vec<f32>,
-    items: Panels,
-    /// 1 / |y|, or 0.
-    inverse_norms: Vec<f32>,
+    latent: Latent,
     /// YᵀY of the items.
     gram: Vec<f64>,
 }
@@ -98,7 +96,7 @@ impl Als {
     ///
     /// # Cost
     /// For each iteration and each row of n entries n · d · min(n, d) operations and a third of min(n, d)³ (Cholesky), or
-    /// 4 · n · d a step (conjugate gradient). Memory: the matrix twice, and both sides' factors twice.
+    /// 4 · n · d a step (conjugate gradient), or n · d · block (subspaces). Memory: the matrix twice, and both sides' factors twice.
     ///
     /// # Errors
     /// [`ConfigError`](crate::error::ConfigError) for a setting that cannot be used, [`DataError::Empty`] for a matrix without entries,
@@ -190,7 +188,7 @@ impl Als {
             }
             .into());
         }
-        fit::check_memory(matrix, config.factors)?;
+        check_memory(matrix, config.factors)?;
         // Once true it stays so, or half of a step would be done with the work of the other half left out.
         let stopped = AtomicBool::new(false);
         let stop = || {
@@ -208,23 +206,23 @@ impl Als {
 
     /// How many customers the model knows: their numbers are below it.
     pub fn customers(&self) -> u32 {
-        (self.customers.len() / self.factors) as u32
+        self.latent.customers()
     }
 
     /// How many factors a customer or an item has.
     pub fn factors(&self) -> usize {
-        self.factors
+        self.latent.width()
     }
 
     /// A customer's factors; `None` for one that is unknown.
     pub fn customer(&self, customer: u32) -> Option<&[f32]> {
-        let begin = customer as usize * self.factors;
-        self.customers.get(begin..begin + self.factors)
+        self.latent.customer(customer)
     }
 
     /// An item's factors; `None` for one that is unknown.
     pub fn item(&self, item: u32) -> Option<impl Iterator<Item = f32> + Clone> {
-        (item < self.items.rows()).then(|| self.items.row(item))
+        let items = self.latent.items();
+        (item < items.rows()).then(|| items.row(item))
     }
 
     /// The factors of a new or changed customer who took this: items, each once, and their weights.
@@ -233,7 +231,7 @@ impl Als {
     /// [`QueryError`] for an unknown item, for a weight that is none, and for weights so large that there is no
     /// finite answer.
     pub fn fold_in(&self, basket: &[(u32, f32)]) -> Result<Vec<f32>, QueryError> {
-        let (mut a, mut b) = (self.gram.clone(), vec![0.0; self.factors]);
+        let (mut a, mut b) = (self.gram.clone(), vec![0.0; self.factors()]);
         self.system().fold(basket, &mut a, &mut b)?;
         Ok(b.iter().map(|&number| number as f32).collect())
     }
@@ -246,7 +244,7 @@ impl Als {
     /// # Errors
     /// As [`fold_in`](Self::fold_in).
     pub fn explain(&self, basket: &[(u32, f32)], item: u32) -> Result<Explanation, QueryError> {
-        let (mut a, mut b) = (self.gram.clone(), vec![0.0; self.factors]);
+        let (mut a, mut b) = (self.gram.clone(), vec![0.0; self.factors()]);
         self.system().explain(basket, item, &mut a, &mut b)
     }
 
@@ -258,34 +256,35 @@ impl Als {
     /// # Cost
     /// At most customers · items · d operations, by several threads with the feature `parallel`; the items' factors twice.
     pub fn recommend_all(&self, k: usize, filter: &dyn ItemFilter) -> TopLists {
-        lists::best(0, &self.customers, &self.items, k, filter)
+        lists::best(0, self.latent.rows(), self.latent.items(), k, filter)
+    }
+
+    pub(super) fn latent(&self) -> &Latent {
+        &self.latent
     }
 
     fn system(&self) -> System<'_, Panels> {
         System {
             weighting: self.weighting,
-            items: &self.items,
+            items: self.latent.items(),
         }
     }
 
     /// From rows that are `padded(factors)` long.
     fn assemble(weighting: Weighting, factors: usize, customers: &[f32], items: &[f32]) -> Self {
-        let width = padded(factors);
         let customers = customers
-            .chunks_exact(width)
+            .chunks_exact(padded(factors))
             .flat_map(|row| row.iter().take(factors));
-        let norms = items.chunks_exact(width).map(|row| {
-            let square: f64 = row.iter().map(|&y| f64::from(y) * f64::from(y)).sum();
-            let inverse = (1.0 / square.sqrt()) as f32;
-            if inverse.is_finite() { inverse } else { 0.0 }
-        });
+        Self::of(weighting, factors, customers.copied().collect(), items)
+    }
+
+    /// From rows that are `factors` long, of the items `padded(factors)`.
+    fn of(weighting: Weighting, factors: usize, customers: Vec<f32>, items: &[f32]) -> Self {
+        let width = padded(factors);
         Self {
             weighting,
-            factors,
-            customers: customers.copied().collect(),
-            inverse_norms: norms.collect(),
-            items: Panels::new(factors, items.chunks_exact(width)),
-            gram: solve::gram(Level::detect(), items, width, factors, &|| false),
+            gram: axes::gram(Level::detect(), items, width, factors, &|| false),
+            latent: Latent::new(factors, factors, customers, items.chunks_exact(width)),
         }
     }
 }
@@ -301,48 +300,32 @@ impl Rows for Panels {
 }
 
 impl Als {
-    /// The vector whose products with the items' are a query's scores, but for what an item query divides by.
+    /// The vector whose products with the items' are the scores.
     fn vector<'a>(
         &self,
         query: &Query<'_>,
         scratch: &'a mut Scratch,
-    ) -> Result<&'a mut [f32], QueryError> {
-        query.check(self.customers(), self.items.rows())?;
-        let d = self.factors;
+    ) -> Result<&'a [f32], QueryError> {
+        query.check(self.customers(), self.latent.items().rows())?;
+        let d = self.factors();
         let (vector, doubles) = scratch.zeros_and_doubles(d, d * d + d);
-        match *query {
-            Query::Customer(customer) => {
-                vector.copy_from_slice(self.customer(customer).unwrap_or_default());
+        if let Query::Basket(basket) = *query {
+            let (a, b) = doubles.split_at_mut(d * d);
+            a.copy_from_slice(&self.gram);
+            self.system().fold(basket, a, b)?;
+            for (number, &solved) in vector.iter_mut().zip(&*b) {
+                *number = solved as f32;
             }
-            Query::Basket(basket) => {
-                let (a, b) = doubles.split_at_mut(d * d);
-                a.copy_from_slice(&self.gram);
-                self.system().fold(basket, a, b)?;
-                for (number, &solved) in vector.iter_mut().zip(&*b) {
-                    *number = solved as f32;
-                }
-            }
-            Query::Item(item) => {
-                let inverse = self.inverse_norm(item);
-                for (number, y) in vector.iter_mut().zip(self.items.row(item)) {
-                    *number = y * inverse;
-                }
-            }
+        } else {
+            self.latent.write_vector(query, vector);
         }
         Ok(vector)
-    }
-
-    fn inverse_norm(&self, item: u32) -> f32 {
-        self.inverse_norms
-            .get(item as usize)
-            .copied()
-            .unwrap_or(0.0)
     }
 }
 
 impl Scorer for Als {
     fn items(&self) -> u32 {
-        self.items.rows()
+        self.latent.items().rows()
     }
 
     fn score(
@@ -352,21 +335,8 @@ impl Scorer for Als {
         scratch: &mut Scratch,
         out: &mut [f32],
     ) -> Result<(), QueryError> {
-        check_places(items, out)?;
         let vector = self.vector(query, scratch)?;
-        for (place, &item) in out.iter_mut().zip(items) {
-            Query::Item(item).check(0, self.items.rows())?;
-            let product: f32 = vector
-                .iter()
-                .zip(self.items.row(item))
-                .map(|(x, y)| *x * y)
-                .sum();
-            *place = match query {
-                Query::Item(_) => product * self.inverse_norm(item),
-                _ => product,
-            };
-        }
-        Ok(())
+        self.latent.score(query, vector, items, out)
     }
 
     fn scan(
@@ -376,19 +346,7 @@ impl Scorer for Als {
         visit: &mut dyn FnMut(u32, &[f32]),
     ) -> Result<(), QueryError> {
         let vector = self.vector(query, scratch)?;
-        let level = Level::detect();
-        let mut scores = [0.0; PANEL];
-        for (first, panel) in self.items.iter() {
-            self.items.products(level, panel, vector, &mut scores);
-            let norms = self.inverse_norms.get(first as usize..).unwrap_or_default();
-            if matches!(query, Query::Item(_)) {
-                for (score, inverse) in scores.iter_mut().zip(norms) {
-                    *score *= inverse;
-                }
-            }
-            let known = norms.len().min(PANEL);
-            visit(first, scores.get(..known).unwrap_or_default());
-        }
+        self.latent.scan(query, vector, visit);
         Ok(())
     }
 
@@ -398,11 +356,6 @@ impl Scorer for Als {
         k: usize,
         filter: &dyn ItemFilter,
     ) -> Result<TopLists, QueryError> {
-        if let Some(last) = customers.clone().last() {
-            Query::Customer(last).check(self.customers(), self.items.rows())?;
-        }
-        let rows = customers.start as usize * self.factors..customers.end as usize * self.factors;
-        let rows = self.customers.get(rows).unwrap_or_default();
-        Ok(lists::best(customers.start, rows, &self.items, k, filter))
+        self.latent.lists(customers, k, filter)
     }
 }

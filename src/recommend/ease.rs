@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::item_weights::{ItemWeights, Linear, counted};
+use super::Scorer;
+use super::item_weights::{ItemWeights, Linear, by_items_taken, counted};
 use super::saved::Format;
-use super::{Explainer, Explanation, Query, QueryError, Scorer, Scratch};
 use crate::error::{ConfigError, DataError, Error, FitError};
 use crate::numeric::inverse::invert;
 use crate::numeric::reduce::each_block;
@@ -168,36 +168,7 @@ impl Ease {
     }
 }
 
-impl Scorer for Ease {
-    fn items(&self) -> u32 {
-        self.linear.seen.columns()
-    }
-
-    fn score(
-        &self,
-        query: &Query<'_>,
-        items: &[u32],
-        _: &mut Scratch,
-        out: &mut [f32],
-    ) -> Result<(), QueryError> {
-        self.linear.score(query, items, out)
-    }
-
-    fn scan(
-        &self,
-        query: &Query<'_>,
-        scratch: &mut Scratch,
-        visit: &mut dyn FnMut(u32, &[f32]),
-    ) -> Result<(), QueryError> {
-        self.linear.scan(query, scratch, visit)
-    }
-}
-
-impl Explainer for Ease {
-    fn explain(&self, query: &Query<'_>, item: u32) -> Result<Explanation, QueryError> {
-        self.linear.explain(query, item)
-    }
-}
+by_items_taken!(Ease);
 
 impl EaseConfig {
     fn check(&self, items: u32) -> Result<(), ConfigError> {

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::error::ConfigError;
+
 /// A query that the model cannot answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -53,4 +55,17 @@ pub enum QueryError {
         /// Items to be scored.
         items: usize,
     },
+}
+
+/// A setting that cannot be used.
+pub(super) fn out_of_range(
+    setting: &'static str,
+    value: impl ToString,
+    expected: &'static str,
+) -> ConfigError {
+    ConfigError::OutOfRange {
+        setting,
+        value: value.to_string(),
+        expected,
+    }
 }

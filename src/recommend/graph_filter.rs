@@ -153,19 +153,6 @@ impl GraphFilter {
         query.check(self.seen.rows(), self.seen.columns())
     }
 
-    /// The items that a query has taken.
-    fn taken<'a>(&'a self, query: Query<'a>) -> impl Iterator<Item = u32> + Clone + 'a {
-        let (row, basket, item) = match query {
-            Query::Customer(customer) => (self.seen.row(customer), &[][..], None),
-            Query::Basket(basket) => (Default::default(), basket, None),
-            Query::Item(item) => (Default::default(), &[][..], Some(item)),
-        };
-        let row = row.0.iter().copied().zip(row.1.iter().copied());
-        let entries = row.chain(basket.iter().copied());
-        let present = entries.filter(|(_, weight)| *weight > 0.0);
-        present.map(|(item, _)| item).chain(item)
-    }
-
     /// The polynomial's part of the scores of a row, in `sums`.
     fn polynomial(
         &self,
@@ -238,8 +225,8 @@ impl Scorer for GraphFilter {
             self.check(&Query::Item(item))?;
         }
         let (mut work, sums, mut low) = self.split(scratch);
-        self.polynomial(self.taken(*query), &mut work, sums);
-        self.factors.project(self.taken(*query), &mut low, 0);
+        self.polynomial(query.taken(&self.seen), &mut work, sums);
+        self.factors.project(query.taken(&self.seen), &mut low, 0);
         for (place, &item) in out.iter_mut().zip(items) {
             let sum = sums.get(item as usize).map_or(0.0, |[sum]| *sum);
             *place = (sum + self.factors.score(&low, item)) as f32;
@@ -255,8 +242,8 @@ impl Scorer for GraphFilter {
     ) -> Result<(), QueryError> {
         self.check(query)?;
         let (mut work, sums, mut low) = self.split(scratch);
-        self.polynomial(self.taken(*query), &mut work, sums);
-        self.factors.project(self.taken(*query), &mut low, 0);
+        self.polynomial(query.taken(&self.seen), &mut work, sums);
+        self.factors.project(query.taken(&self.seen), &mut low, 0);
         let mut scores = [0.0; PANEL];
         for (panel, sums) in sums.chunks(PANEL).enumerate() {
             self.factors.take_panel(panel, &mut low);
@@ -292,7 +279,7 @@ impl Explainer for GraphFilter {
         let mut scratch = Scratch::new();
         let (mut work, sums, _) = self.split(&mut scratch);
         self.polynomial(std::iter::once(item), &mut work, sums);
-        let contributions = self.taken(*query).map(|from| Contribution {
+        let contributions = query.taken(&self.seen).map(|from| Contribution {
             item: from,
             amount: sums.get(from as usize).map_or(0.0, |[sum]| *sum)
                 + self.factors.weight(from, item),

@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::item_weights::{Linear, SparseWeights, counted};
+use super::co_taken::CoTaken;
+use super::item_weights::{Linear, SparseWeights, by_items_taken, counted};
 use super::saved::Format;
-use super::{Explainer, Explanation, Query, QueryError, Scorer, Scratch};
 use crate::error::{ConfigError, DataError, Error};
-use crate::numeric::reduce::sum_chunks;
 use crate::summary::{InteractionMatrix, ItemGram};
 
 /// How alike two items are: the inner product of their columns of weights.
@@ -94,14 +93,7 @@ impl ItemKnn {
         similarity.check()?;
         check_neighbours(neighbours)?;
         let columns = WeightedColumns::new(matrix, similarity);
-        let weights = sum_chunks(
-            matrix.columns() as usize,
-            |items| columns.similar(items.start as u32..items.end as u32, neighbours as usize),
-            |mut left, right| {
-                left.append(right);
-                left
-            },
-        );
+        let weights = columns.similar(neighbours as usize);
         let linear = Linear {
             seen: matrix.clone(),
             weights,
@@ -172,41 +164,11 @@ impl ItemKnn {
 
     /// An item's neighbours in the order of their numbers, and how similar they are; none of an unknown item.
     pub fn neighbours(&self, item: u32) -> impl ExactSizeIterator<Item = (u32, f64)> {
-        let (items, weights) = self.linear.weights.row(item);
-        items.iter().copied().zip(weights.iter().copied())
+        self.linear.weights.entries(item)
     }
 }
 
-impl Scorer for ItemKnn {
-    fn items(&self) -> u32 {
-        self.linear.seen.columns()
-    }
-
-    fn score(
-        &self,
-        query: &Query<'_>,
-        items: &[u32],
-        _: &mut Scratch,
-        out: &mut [f32],
-    ) -> Result<(), QueryError> {
-        self.linear.score(query, items, out)
-    }
-
-    fn scan(
-        &self,
-        query: &Query<'_>,
-        scratch: &mut Scratch,
-        visit: &mut dyn FnMut(u32, &[f32]),
-    ) -> Result<(), QueryError> {
-        self.linear.scan(query, scratch, visit)
-    }
-}
-
-impl Explainer for ItemKnn {
-    fn explain(&self, query: &Query<'_>, item: u32) -> Result<Explanation, QueryError> {
-        self.linear.explain(query, item)
-    }
-}
+by_items_taken!(ItemKnn);
 
 impl ItemSimilarity {
     fn check(self) -> Result<(), ConfigError> {
@@ -250,8 +212,6 @@ struct WeightedColumns<'a> {
     item: Vec<f64>,
     /// The weights of the matrix's entries, in their order.
     weight: Vec<f64>,
-    /// Where each customer's end.
-    ends: Vec<usize>,
 }
 
 impl<'a> WeightedColumns<'a> {
@@ -268,7 +228,6 @@ impl<'a> WeightedColumns<'a> {
             customer: customer.collect(),
             item: vec![1.0; matrix.columns() as usize],
             weight: Vec::with_capacity(matrix.len()),
-            ends: Vec::with_capacity(matrix.rows() as usize),
         };
         columns.item = match similarity {
             ItemSimilarity::Bm25 { k1, b } => columns.lengths(k1, b),
@@ -279,7 +238,6 @@ impl<'a> WeightedColumns<'a> {
             let row = row.map(|(&item, &weight)| columns.weight_of(customer, item, weight));
             let row: Vec<f64> = row.collect();
             columns.weight.extend(row);
-            columns.ends.push(columns.weight.len());
         }
         columns
     }
@@ -324,55 +282,17 @@ impl<'a> WeightedColumns<'a> {
         }
     }
 
-    /// The most similar items of some items.
-    fn similar(&self, items: std::ops::Range<u32>, neighbours: usize) -> SparseWeights {
-        let mut rows = SparseWeights::default();
-        let mut sums = vec![0.0_f64; self.item.len()];
-        let mut touched: Vec<u32> = Vec::new();
-        for item in items {
-            let (customers, weights) = self.transposed.row(item);
-            for (&customer, &weight) in customers.iter().zip(weights) {
-                let by = self.weight_of(customer, item, weight);
-                self.add_customer(customer, by, &mut sums, &mut touched);
-            }
-            let sum_of = |item: u32| sums.get(item as usize).copied().unwrap_or(0.0);
-            if touched.len() > neighbours {
-                touched.select_nth_unstable_by(neighbours, |&left, &right| {
-                    let by_sum = sum_of(right).total_cmp(&sum_of(left));
-                    by_sum.then(left.cmp(&right))
-                });
-            }
-            let kept = touched.len().min(neighbours);
-            let (kept, _) = touched.split_at_mut(kept);
-            kept.sort_unstable();
-            rows.item.extend_from_slice(kept);
-            rows.weight.extend(kept.iter().map(|&item| sum_of(item)));
-            rows.ends.push(rows.item.len());
-            for item in touched.drain(..) {
-                if let Some(sum) = sums.get_mut(item as usize) {
-                    *sum = 0.0;
-                }
-            }
-        }
-        rows
-    }
-
-    /// Adds a multiple of a customer's weights. No term is negative, so that a sum of 0 was not touched.
-    fn add_customer(&self, customer: u32, by: f64, sums: &mut [f64], touched: &mut Vec<u32>) {
-        let (items, _) = self.matrix.row(customer);
-        let end = self.ends.get(customer as usize).copied().unwrap_or(0);
-        let weights = self.weight.get(end - items.len()..end).unwrap_or_default();
-        for (&item, &weight) in items.iter().zip(weights) {
-            let term = by * weight;
-            if let Some(sum) = sums.get_mut(item as usize)
-                && term > 0.0
-            {
-                if *sum == 0.0 {
-                    touched.push(item);
-                }
-                *sum += term;
-            }
-        }
+    /// Each item's most similar ones.
+    fn similar(&self, neighbours: usize) -> SparseWeights {
+        let co_taken = CoTaken {
+            matrix: self.matrix,
+            transposed: &self.transposed,
+            right: &self.weight,
+            with_itself: true,
+            neighbours,
+        };
+        let left = |item, customer, weight| self.weight_of(customer, item, weight);
+        co_taken.rows(left, &|| false).unwrap_or_default()
     }
 }
 

@@ -120,6 +120,47 @@ pub(super) fn counted(
     })
 }
 
+/// [`Scorer`](super::Scorer) and [`Explainer`](super::Explainer) of a model whose field `linear` is a [`Linear`].
+macro_rules! by_items_taken {
+    ($model:ty) => {
+        impl $crate::recommend::Scorer for $model {
+            fn items(&self) -> u32 {
+                self.linear.seen.columns()
+            }
+
+            fn score(
+                &self,
+                query: &$crate::recommend::Query<'_>,
+                items: &[u32],
+                _: &mut $crate::recommend::Scratch,
+                out: &mut [f32],
+            ) -> Result<(), $crate::recommend::QueryError> {
+                self.linear.score(query, items, out)
+            }
+
+            fn scan(
+                &self,
+                query: &$crate::recommend::Query<'_>,
+                scratch: &mut $crate::recommend::Scratch,
+                visit: &mut dyn FnMut(u32, &[f32]),
+            ) -> Result<(), $crate::recommend::QueryError> {
+                self.linear.scan(query, scratch, visit)
+            }
+        }
+
+        impl $crate::recommend::Explainer for $model {
+            fn explain(
+                &self,
+                query: &$crate::recommend::Query<'_>,
+                item: u32,
+            ) -> Result<$crate::recommend::Explanation, $crate::recommend::QueryError> {
+                self.linear.explain(query, item)
+            }
+        }
+    };
+}
+pub(super) use by_items_taken;
+
 /// Weights of many orders of magnitude can leave the range of `f32`; a score stays a number.
 pub(super) fn finite(score: f32) -> f32 {
     score.clamp(f32::MIN, f32::MAX)
@@ -163,6 +204,67 @@ impl SparseWeights {
             self.item.get(range.clone()).unwrap_or_default(),
             self.weight.get(range).unwrap_or_default(),
         )
+    }
+
+    /// The items of a row, ascending, each with its weight.
+    pub(super) fn entries(&self, item: u32) -> impl ExactSizeIterator<Item = (u32, f64)> {
+        let (items, weights) = self.row(item);
+        items.iter().copied().zip(weights.iter().copied())
+    }
+
+    /// Adds a multiple of a row; `sums` has a place for each item.
+    pub(super) fn add_to(&self, item: u32, by: f64, sums: &mut [f64]) {
+        if by == 0.0 {
+            return;
+        }
+        for (other, weight) in self.entries(item) {
+            if let Some(sum) = sums.get_mut(other as usize) {
+                *sum += by * weight;
+            }
+        }
+    }
+
+    /// Rows and columns exchanged; as many of the one as of the other.
+    pub(super) fn transposed(&self) -> Self {
+        let items = self.ends.len();
+        // One place more, so that a row's end becomes its begin while it is filled.
+        let mut ends = vec![0_usize; items + 1];
+        for &item in &self.item {
+            if let Some(count) = ends.get_mut(item as usize + 1) {
+                *count += 1;
+            }
+        }
+        let mut total = 0;
+        for end in &mut ends {
+            total += *end;
+            *end = total;
+        }
+        let (mut item, mut weight) = (vec![0; total], vec![0.0; total]);
+        for row in 0..items as u32 {
+            for (column, value) in self.entries(row) {
+                if let Some(next) = ends.get_mut(column as usize) {
+                    if let (Some(i), Some(w)) = (item.get_mut(*next), weight.get_mut(*next)) {
+                        (*i, *w) = (row, value);
+                    }
+                    *next += 1;
+                }
+            }
+        }
+        ends.pop();
+        Self { ends, item, weight }
+    }
+
+    /// Divides the weights of each row, none of them negative, by their sum.
+    pub(super) fn normalize(&mut self) {
+        let mut begin = 0;
+        for &end in &self.ends {
+            let row = self.weight.get_mut(begin..end).unwrap_or_default();
+            let sum: f64 = row.iter().sum();
+            if sum > 0.0 {
+                row.iter_mut().for_each(|weight| *weight /= sum);
+            }
+            begin = end;
+        }
     }
 
     /// Refuses rows that a fit cannot have made.

@@ -73,11 +73,16 @@
 //! |---|---|
 //! | a list for somebody of whom nothing is known, and the baseline that every model must beat | [`Popularity`] |
 //! | the taste of customers, learnt from who took what, at any size: the model to begin with | [`Als`] |
+//! | a model that is trained on the order of items itself, with small steps | [`Bpr`]; [`Warp`] when only the top of the list counts |
 //! | lists of your own that need no tuning, "similar to this", a model that is fitted in a second | [`ItemKnn`] |
+//! | the same, with popular items held back | [`Rp3Beta`] |
+//! | few weights that are learnt and never negative: the shortest reasons | [`Slim`] |
 //! | better lists than neighbours give, for up to some ten thousand items | [`Ease`] |
 //! | what goes with a visit so far, by the order of its items | [`SessionKnn`] |
 //! | items that nobody has taken yet, by what they are | [`ContentCosine`] |
 //! | the best lists that need no training, at some tens of thousands of items too | [`GraphFilter`] |
+//! | nearly those lists from a fit in seconds, where the pairs of items fit in memory | [`TurboCf`] |
+//! | a model of factors in a quarter of the memory | [`Quantised`] |
 //! | to say why | an [`Explainer`] |
 //! | to know how good the lists are, and whether one model is better than another | [`evaluate`] |
 //! | a model of your own | implement [`Scorer`], test it with [`laws`] |
@@ -97,8 +102,10 @@
 //! [`Scratch`] and the list, which grow to what they need and stay so.
 
 mod als;
+mod bpr;
 mod caps;
 mod chosen;
+mod co_taken;
 mod content;
 mod ease;
 mod error;
@@ -109,17 +116,25 @@ mod filter;
 mod graph_filter;
 mod item_knn;
 mod item_weights;
+mod latent;
 pub mod laws;
 mod lists;
+mod pairwise;
 mod popularity;
+mod quantised;
 mod query;
 mod rerank;
+mod rp3_beta;
 mod saved;
 mod session_knn;
+mod slim;
 mod taken;
 mod top;
+mod turbo_cf;
+mod warp;
 
 pub use als::{Als, AlsConfig, AlsFit, AlsReport, Buyers, FoldIn, Solver, Weighting};
+pub use bpr::{Bpr, BprConfig, BprFit};
 pub use caps::{Cap, ItemGroups, recommend_capped};
 pub use content::ContentCosine;
 pub use ease::{Ease, EaseConfig, Precision};
@@ -135,11 +150,17 @@ pub use graph_filter::{
 };
 pub use item_knn::{ItemKnn, ItemSimilarity};
 pub use lists::TopLists;
+pub use pairwise::{Negatives, RankingReport};
 pub use popularity::Popularity;
+pub use quantised::{Compactness, Quantised};
 pub use query::{Query, Scratch};
 pub use rerank::{Mmr, Reranker};
+pub use rp3_beta::{Rp3Beta, Rp3BetaConfig};
 pub use session_knn::{SessionKnn, SessionKnnConfig, SimilarSession};
+pub use slim::{Slim, SlimConfig, SlimFit, SlimReport};
 pub use top::{Scored, recommend};
+pub use turbo_cf::{PolynomialFilter, TurboCf, TurboCfConfig};
+pub use warp::{Warp, WarpConfig, WarpFit};
 
 use std::ops::Range;
 

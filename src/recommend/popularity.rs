@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::item_weights::finite;
+use super::saved::Format;
 use super::{Query, QueryError, Scorer, Scratch, check_places};
 use crate::error::{ConfigError, DataError, Error};
 use crate::event::{Interactions, Timestamp};
@@ -25,7 +26,7 @@ use crate::summary::{InteractionMatrix, check_table};
 /// # Ok::<(), tenure::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Saved")]
+#[serde(try_from = "Saved", into = "Saved")]
 pub struct Popularity {
     scores: Vec<f64>,
 }
@@ -104,17 +105,27 @@ impl Scorer for Popularity {
     }
 }
 
-/// The model as it was saved, not checked yet.
-#[derive(Deserialize)]
+/// The model as it is saved.
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Saved {
+    format: Format<1>,
     scores: Vec<f64>,
+}
+
+impl From<Popularity> for Saved {
+    fn from(model: Popularity) -> Self {
+        Self {
+            format: Format,
+            scores: model.scores,
+        }
+    }
 }
 
 impl TryFrom<Saved> for Popularity {
     type Error = DataError;
 
-    fn try_from(Saved { scores }: Saved) -> Result<Self, DataError> {
+    fn try_from(Saved { scores, .. }: Saved) -> Result<Self, DataError> {
         let bad = scores
             .iter()
             .position(|score| !(score.is_finite() && *score >= 0.0));

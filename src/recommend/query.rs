@@ -2,6 +2,7 @@
 
 use super::session_knn::Near;
 use super::{QueryError, Scored};
+use crate::summary::InteractionMatrix;
 
 /// For whom, or for what, items are wanted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,7 +17,24 @@ pub enum Query<'a> {
     Item(u32),
 }
 
-impl Query<'_> {
+impl<'a> Query<'a> {
+    /// The items that were taken, whatever their weights, if not 0; for an item that one.
+    pub(super) fn taken(
+        &self,
+        seen: &'a InteractionMatrix,
+    ) -> impl Iterator<Item = u32> + Clone + 'a {
+        let none = (&[][..], &[][..]);
+        let (row, basket, item) = match *self {
+            Query::Customer(customer) => (seen.row(customer), &[][..], None),
+            Query::Basket(basket) => (none, basket, None),
+            Query::Item(item) => (none, &[][..], Some(item)),
+        };
+        let row = row.0.iter().copied().zip(row.1.iter().copied());
+        let entries = row.chain(basket.iter().copied());
+        let present = entries.filter(|(_, weight)| *weight > 0.0);
+        present.map(|(item, _)| item).chain(item)
+    }
+
     /// Refuses what no model could answer: numbers that it does not know, weights that are none.
     ///
     /// A [`Scorer`](super::Scorer) calls it first. A model without customers of its own says so with

@@ -8,6 +8,7 @@ mod boundary;
 mod counted;
 #[path = "../conformance/data.rs"]
 mod data;
+mod gompertz;
 mod options;
 #[path = "../common/sizes.rs"]
 mod sizes;

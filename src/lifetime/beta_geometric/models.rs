@@ -384,6 +384,10 @@ macro_rules! beta_geometric_answers {
                 self.likelihood.evaluate(&model.process())
             }
 
+            fn value(&self, model: &$Model) -> f64 {
+                self.likelihood.value(&model.process())
+            }
+
             fn units(&self) -> Vec<f64> {
                 self.likelihood.units().to_vec()
             }
@@ -457,6 +461,14 @@ macro_rules! beta_geometric_answers {
                 schedule: &$crate::lifetime::Schedule,
             ) -> f64 {
                 self.process().scheduled_purchases(history, schedule)
+            }
+
+            fn probability_alive_batch(
+                &self,
+                histories: &$crate::summary::Histories,
+                out: &mut [f64],
+            ) -> Result<(), $crate::error::DataError> {
+                self.process().probability_alive_batch(histories, out)
             }
 
             fn expected_purchases_batch(

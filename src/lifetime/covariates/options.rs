@@ -114,7 +114,15 @@ pub(super) struct Coefficients {
 }
 
 /// The prefix of coefficients that are held equal, as CLVTools calls them.
-const EQUAL: &str = "constr";
+pub(in crate::lifetime) const EQUAL: &str = "constr";
+
+impl CovariateOptions {
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] for a penalty that is negative or not finite.
+    pub(in crate::lifetime) fn check_penalties(&self) -> Result<(), ConfigError> {
+        Plan::from(self).check_penalties()
+    }
+}
 
 impl Plan<'_> {
     /// The coefficients of a model, after checks of the options and of what the columns can tell.
@@ -122,15 +130,7 @@ impl Plan<'_> {
         &self,
         covariates: &Covariates,
     ) -> Result<Coefficients, Error> {
-        for (setting, penalty) in self.penalties {
-            if !(penalty >= 0.0 && penalty.is_finite()) {
-                return Err(out_of_range(
-                    setting,
-                    penalty.to_string(),
-                    "a finite number that is not negative",
-                ));
-            }
-        }
+        self.check_penalties()?;
         let sides = [
             self.side::<M>(0, covariates)?,
             self.side::<M>(1, covariates)?,
@@ -167,6 +167,19 @@ impl Plan<'_> {
             check_told_apart(covariates, side, penalty > 0.0)?;
         }
         Ok(coefficients)
+    }
+
+    fn check_penalties(&self) -> Result<(), ConfigError> {
+        for (setting, penalty) in self.penalties {
+            if !(penalty >= 0.0 && penalty.is_finite()) {
+                return Err(ConfigError::OutOfRange {
+                    setting,
+                    value: penalty.to_string(),
+                    expected: "a finite number that is not negative",
+                });
+            }
+        }
+        Ok(())
     }
 
     fn side<M: Base>(&self, side: usize, covariates: &Covariates) -> Result<Vec<String>, Error> {

@@ -6,28 +6,38 @@ use nalgebra::{DMatrix, DVector};
 
 use super::design::{Columns, Design};
 use super::likelihood::{Point, evaluate};
-use super::{DynamicCovariates, DynamicParetoNbd, Effect};
-use crate::error::{Error, FitError};
+use super::{DynamicParetoNbd, Effect};
+use crate::error::{ConfigError, Error, FitError};
+use crate::lifetime::covariates::EQUAL;
 use crate::lifetime::fit::{Ending, Support, Verdict, search};
 use crate::lifetime::rates::Counts;
 use crate::lifetime::{FitOptions, FitReport, FitStatus, Fitted, ParetoNbd};
 use crate::numeric::optimise::{Evaluation, Limits};
 use crate::summary::PathHistories;
 
+/// What is to be fitted.
+pub(super) struct Request<'a> {
+    pub(super) trans: &'a [&'a str],
+    pub(super) life: &'a [&'a str],
+    /// Covariates of both whose two coefficients are one parameter.
+    pub(super) equal: &'a [String],
+    /// λ of each coefficient of buying, and of leaving.
+    pub(super) penalties: [f64; 2],
+    pub(super) search: &'a FitOptions,
+}
+
 pub(super) fn fit(
     data: &PathHistories<'_>,
-    covariates: &DynamicCovariates<'_>,
-    options: &FitOptions,
+    request: &Request<'_>,
 ) -> Result<Fitted<DynamicParetoNbd>, Error> {
-    let (trans, life) = (covariates.trans, covariates.life);
+    let (trans, life, options) = (request.trans, request.life, request.search);
     let columns = Columns::find(data.paths(), trans.iter().copied(), life.iter().copied())?;
+    let free = Free::new(request)?;
     let mut supports = vec![Support::Positive; 4];
-    supports.resize(4 + trans.len() + life.len(), Support::Real);
+    supports.resize(4 + free.names.len(), Support::Real);
     options.check_supports(&supports)?;
     let design = Design::new(data, &columns)?;
-    if options.penalty == 0.0 {
-        check_identified(&design, covariates)?;
-    }
+    check_identified(&design, request)?;
 
     let distinct = data.histories().distinct();
     let counts = Counts::new(&distinct)?;
@@ -37,25 +47,24 @@ pub(super) fn fit(
     };
     let plain = ParetoNbd::fit_distinct(&distinct, &without)?;
     let customers = data.histories().len();
-    let names = Names { trans, life };
     if counts.nobody_repeats() {
-        let effects = |names: &[&str]| names.iter().map(|name| Effect::none(name)).collect();
-        let model = DynamicParetoNbd::new(plain.model, effects(trans), effects(life))?;
-        let values = values_of(&model);
+        let mut values = vec![plain.r(), plain.alpha(), plain.s(), plain.beta()];
+        values.resize(supports.len(), 0.0);
         let ending = Ending {
             covariance: None,
             log_likelihood: plain.report.log_likelihood,
             status: plain.report.status.clone(),
             iterations: 0,
         };
-        let named = names.with(&values);
-        let report = FitReport::of_estimates(named, ending, customers, customers);
+        let report = FitReport::of_estimates(free.named(&values), ending, customers, customers);
+        let model = model(&free.expand(&values), request)?;
         return Ok(Fitted { model, report });
     }
 
-    let units = units(&design, counts.mean_age());
+    let units = units(&design, &free, counts.mean_age());
+    let penalties = free.penalties(options.penalty);
     let mut objective = |x: &DVector<f64>| {
-        let at = parameters(x, &units);
+        let at = free.expand(&parameters(x, &units));
         let ([r, alpha, s, beta], coefficients) = split(&at);
         let (of_trans, of_life) = coefficients.split_at(design.trans);
         let point = Point {
@@ -66,12 +75,8 @@ pub(super) fn fit(
             trans: of_trans,
             life: of_life,
         };
-        penalised(
-            evaluate(&design, &counts, &point),
-            x,
-            &units,
-            options.penalty,
-        )
+        let whole = evaluate(&design, &counts, &point);
+        penalised(free.fold(whole), x, &units, &penalties)
     };
     let limits = Limits {
         iterations: options.max_iterations,
@@ -88,57 +93,125 @@ pub(super) fn fit(
         Verdict::Unfinished { slope } => FitStatus::Unfinished { slope },
         Verdict::RanAway(direction) => {
             let steps: Vec<f64> = direction.iter().copied().collect();
-            FitStatus::along(names.with(&steps))
+            FitStatus::along(free.named(&steps))
         }
     };
     let covariance = match status {
         FitStatus::Interior => covariance(&optimum.hessian, &optimum.gradient, &values, &units),
         _ => None,
     };
-    let penalty = 0.5 * options.penalty * penalty_weights(&optimum.x, &units);
     let ending = Ending {
         covariance: covariance.as_ref(),
-        log_likelihood: penalty - optimum.value,
+        log_likelihood: penalty(&optimum.x, &units, &penalties) - optimum.value,
         status,
         iterations: end.iterations,
     };
-    let report = FitReport::of_estimates(names.with(&values), ending, customers, customers);
+    let report = FitReport::of_estimates(free.named(&values), ending, customers, customers);
     Ok(Fitted {
-        model: model(&values, covariates)?,
+        model: model(&free.expand(&values), request)?,
         report,
     })
 }
 
-impl Effect {
-    fn none(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            coefficient: 0.0,
+/// The coefficients that are searched for, of which one may stand for two of the model.
+struct Free {
+    names: Vec<String>,
+    /// Which of them each coefficient of the model is, of buying and then of leaving.
+    of: Vec<usize>,
+    /// λ of each.
+    weights: Vec<f64>,
+}
+
+impl Free {
+    fn new(request: &Request<'_>) -> Result<Self, ConfigError> {
+        let sides = [("trans", request.trans), ("life", request.life)];
+        for (i, name) in request.equal.iter().enumerate() {
+            let in_both = sides
+                .iter()
+                .all(|(_, names)| names.contains(&name.as_str()));
+            if !in_both || request.equal.iter().skip(i + 1).any(|other| other == name) {
+                return Err(ConfigError::OutOfRange {
+                    setting: "equal",
+                    value: name.clone(),
+                    expected: "a covariate of both processes, once",
+                });
+            }
+        }
+        let [buying, leaving] = request.penalties;
+        let held = |name: &str| request.equal.iter().any(|equal| equal == name);
+        let (mut names, mut weights): (Vec<String>, Vec<f64>) = (Vec::new(), Vec::new());
+        for ((prefix, side), weight) in sides.into_iter().zip([buying, leaving]) {
+            for name in side.iter().filter(|name| !held(name)) {
+                names.push(format!("{prefix}.{name}"));
+                weights.push(weight);
+            }
+        }
+        for name in request.equal {
+            names.push(format!("{EQUAL}.{name}"));
+            weights.push(buying + leaving);
+        }
+        let mut of = Vec::new();
+        for (prefix, side) in sides {
+            for name in side {
+                let prefix = if held(name) { EQUAL } else { prefix };
+                let wanted = format!("{prefix}.{name}");
+                of.extend(names.iter().position(|name| *name == wanted));
+            }
+        }
+        Ok(Self { names, of, weights })
+    }
+
+    /// λ of each parameter, given that of the logarithms of the base's.
+    fn penalties(&self, of_base: f64) -> Vec<f64> {
+        let base = [of_base; 4];
+        base.into_iter()
+            .chain(self.weights.iter().copied())
+            .collect()
+    }
+
+    /// Where a parameter of the model stands among those searched for.
+    fn place(&self, parameter: usize) -> usize {
+        match parameter.checked_sub(4) {
+            Some(coefficient) => 4 + self.of.get(coefficient).copied().unwrap_or_default(),
+            None => parameter,
         }
     }
-}
 
-/// The parameters' names in the order of the report.
-struct Names<'a> {
-    trans: &'a [&'a str],
-    life: &'a [&'a str],
-}
+    /// The parameters of the model.
+    fn expand(&self, values: &[f64]) -> Vec<f64> {
+        let places = (0..4 + self.of.len()).map(|parameter| self.place(parameter));
+        places
+            .filter_map(|place| values.get(place).copied())
+            .collect()
+    }
 
-impl Names<'_> {
-    fn with<'v>(
+    /// The derivatives in the parameters searched for, from those in the model's.
+    fn fold(&self, whole: Evaluation) -> Evaluation {
+        let (all, free) = (4 + self.of.len(), 4 + self.names.len());
+        let mut gradient = DVector::zeros(free);
+        let mut hessian = DMatrix::zeros(free, free);
+        for i in 0..all {
+            let place = self.place(i);
+            gradient[place] += whole.gradient[i];
+            for j in 0..all {
+                hessian[(place, self.place(j))] += whole.hessian[(i, j)];
+            }
+        }
+        Evaluation {
+            value: whole.value,
+            gradient,
+            hessian,
+        }
+    }
+
+    /// Values of the parameters searched for, with their names.
+    fn named<'v>(
         &self,
         values: &'v [f64],
-    ) -> impl Iterator<Item = (Cow<'static, str>, f64, Support)> + Clone + use<'v, '_> {
+    ) -> impl Iterator<Item = (Cow<'static, str>, f64, Support)> + Clone + use<'v> {
         let base = ["r", "alpha", "s", "beta"].map(|name| (Cow::Borrowed(name), Support::Positive));
-        let of = |process: &'static str, names: &[&str]| -> Vec<_> {
-            let named = names.iter().map(|name| format!("{process}.{name}"));
-            named
-                .map(|name| (Cow::Owned(name), Support::Real))
-                .collect()
-        };
-        let coefficients = of("trans", self.trans)
-            .into_iter()
-            .chain(of("life", self.life));
+        let coefficients = self.names.iter().cloned();
+        let coefficients = coefficients.map(|name| (Cow::Owned(name), Support::Real));
         let names: Vec<_> = base.into_iter().chain(coefficients).collect();
         names
             .into_iter()
@@ -147,10 +220,10 @@ impl Names<'_> {
     }
 }
 
-fn model(values: &[f64], covariates: &DynamicCovariates<'_>) -> Result<DynamicParetoNbd, Error> {
+fn model(values: &[f64], request: &Request<'_>) -> Result<DynamicParetoNbd, Error> {
     let (base, coefficients) = split(values);
     let [r, alpha, s, beta] = base;
-    let (trans, life) = coefficients.split_at(covariates.trans.len().min(coefficients.len()));
+    let (trans, life) = coefficients.split_at(request.trans.len().min(coefficients.len()));
     let effects = |names: &[&str], values: &[f64]| {
         let named = names.iter().zip(values);
         let effects = named.map(|(name, &coefficient)| Effect {
@@ -160,10 +233,7 @@ fn model(values: &[f64], covariates: &DynamicCovariates<'_>) -> Result<DynamicPa
         effects.collect()
     };
     let base = ParetoNbd::new(r, alpha, s, beta)?;
-    let (trans, life) = (
-        effects(covariates.trans, trans),
-        effects(covariates.life, life),
-    );
+    let (trans, life) = (effects(request.trans, trans), effects(request.life, life));
     Ok(DynamicParetoNbd::new(base, trans, life)?)
 }
 
@@ -173,18 +243,6 @@ fn split(values: &[f64]) -> ([f64; 4], &[f64]) {
         Some((&base, coefficients)) => (base, coefficients),
         None => ([1.0; 4], &[]),
     }
-}
-
-fn values_of(model: &DynamicParetoNbd) -> Vec<f64> {
-    let base = [
-        model.base.r(),
-        model.base.alpha(),
-        model.base.s(),
-        model.base.beta(),
-    ];
-    let effects = model.trans.iter().chain(&model.life);
-    let coefficients = effects.map(|effect| effect.coefficient);
-    base.into_iter().chain(coefficients).collect()
 }
 
 /// The scale of a parameter: the search runs in ln(parameter / unit), or in coefficient / unit.
@@ -210,7 +268,7 @@ impl Unit {
     }
 
     /// What the square of the position weighs in the penalty: coefficients are taken as they are.
-    fn penalty(self) -> f64 {
+    fn weight(self) -> f64 {
         match self {
             Self::Log(_) => 1.0,
             Self::Linear(unit) => unit * unit,
@@ -219,11 +277,11 @@ impl Unit {
 }
 
 /// Times relative to the mean age, coefficients to what makes the largest covariate 1.
-fn units(design: &Design, mean_age: f64) -> Vec<Unit> {
-    let mut largest = vec![0.0_f64; design.trans + design.life];
+fn units(design: &Design, free: &Free, mean_age: f64) -> Vec<Unit> {
+    let mut largest = vec![0.0_f64; free.names.len()];
     for values in design.levels() {
-        for (largest, value) in largest.iter_mut().zip(values) {
-            *largest = largest.max(value.abs());
+        for (&place, value) in free.of.iter().zip(values) {
+            largest[place] = largest[place].max(value.abs());
         }
     }
     let base = [1.0, mean_age, 1.0, mean_age].map(Unit::Log);
@@ -273,14 +331,19 @@ fn starts(
 }
 
 /// Turns the log-likelihood in ln θ and γ into what is minimised.
-fn penalised(mut at: Evaluation, x: &DVector<f64>, units: &[Unit], penalty: f64) -> Evaluation {
-    at.value = 0.5 * penalty * penalty_weights(x, units) - at.value;
+fn penalised(
+    mut at: Evaluation,
+    x: &DVector<f64>,
+    units: &[Unit],
+    penalties: &[f64],
+) -> Evaluation {
+    at.value = penalty(x, units, penalties) - at.value;
     let scale = |unit: &Unit| match *unit {
         Unit::Log(_) => 1.0,
         Unit::Linear(unit) => unit,
     };
-    for (i, unit) in units.iter().enumerate() {
-        let pull = penalty * unit.penalty();
+    for (i, (unit, penalty)) in units.iter().zip(penalties).enumerate() {
+        let pull = penalty * unit.weight();
         at.gradient[i] = pull * x[i] - at.gradient[i] * scale(unit);
         for (j, other) in units.iter().enumerate() {
             at.hessian[(i, j)] *= -scale(unit) * scale(other);
@@ -290,11 +353,11 @@ fn penalised(mut at: Evaluation, x: &DVector<f64>, units: &[Unit], penalty: f64)
     at
 }
 
-fn penalty_weights(x: &DVector<f64>, units: &[Unit]) -> f64 {
-    x.iter()
-        .zip(units)
-        .map(|(x, unit)| unit.penalty() * x * x)
-        .sum()
+/// Σ ½ λ of the squares.
+fn penalty(x: &DVector<f64>, units: &[Unit], penalties: &[f64]) -> f64 {
+    let terms = x.iter().zip(units).zip(penalties);
+    let terms = terms.map(|((x, unit), penalty)| penalty * unit.weight() * x * x);
+    0.5 * terms.sum::<f64>()
 }
 
 /// The inverse of the information in the parameters themselves, inverted where the entries are of
@@ -325,11 +388,15 @@ fn covariance(
     Some(covariance)
 }
 
-/// Refuses covariates of one rate of which one is constant or follows from the others: along it
-/// nothing would change but the names of the parameters.
-fn check_identified(design: &Design, covariates: &DynamicCovariates<'_>) -> Result<(), FitError> {
+/// Refuses covariates of one rate of which one is constant or follows from the others, unless a penalty tells
+/// them apart: along it nothing would change but the names of the parameters.
+fn check_identified(design: &Design, request: &Request<'_>) -> Result<(), FitError> {
     let column = |column: usize| design.levels().filter_map(move |level| level.get(column));
-    for (names, first) in [(covariates.trans, 0), (covariates.life, design.trans)] {
+    let sides = [(request.trans, 0), (request.life, design.trans)];
+    for ((names, first), penalty) in sides.into_iter().zip(request.penalties) {
+        if penalty > 0.0 {
+            continue;
+        }
         // Orthonormal, beginning with the constant: that of which each column must not be made.
         let mut basis: Vec<Vec<f64>> = Vec::new();
         let constant = vec![1.0; design.levels().count()];

@@ -20,6 +20,11 @@ pub(in crate::lifetime) trait Target: Sync {
     /// that are positive, and in the others as they are.
     fn evaluate(&self, model: &Self::Model) -> Evaluation;
 
+    /// The log-likelihood alone.
+    fn value(&self, model: &Self::Model) -> f64 {
+        self.evaluate(model).value
+    }
+
     /// The unit of each parameter; 1 of those that are not positive.
     fn units(&self) -> Vec<f64>;
 
@@ -62,6 +67,15 @@ impl<'a, T: Target> Density<'a, T> {
     /// `None` where the density is 0.
     pub(super) fn at(&self, logs: &[f64]) -> Option<At<T::Model>> {
         self.at_parameters(logs, &self.parameters(logs))
+    }
+
+    /// As [`at`](Self::at), without the slope: the model and the logarithm of its density.
+    pub(super) fn value_at(&self, logs: &[f64]) -> Option<(T::Model, f64)> {
+        let model = self.target.model(&self.parameters(logs))?;
+        let away = logs.iter().zip(&self.ln_units).map(|(x, unit)| x - unit);
+        let distance: f64 = away.map(|away| away * away).sum();
+        let ln = self.target.value(&model) - 0.5 * self.precision * distance;
+        ln.is_finite().then_some((model, ln))
     }
 
     fn parameters(&self, logs: &[f64]) -> Vec<f64> {

@@ -27,8 +27,8 @@ pub(super) fn draw<T: Target>(
         .collect();
     let mut weighted = vec![(f64::NEG_INFINITY, None); many];
     map_into(&proposals, &mut weighted, |proposal| {
-        match density.at(proposal.logs.as_slice()) {
-            Some(at) => (at.ln - proposal.ln_density, Some(at.model)),
+        match density.value_at(proposal.logs.as_slice()) {
+            Some((model, ln)) => (ln - proposal.ln_density, Some(model)),
             None => (f64::NEG_INFINITY, None),
         }
     });

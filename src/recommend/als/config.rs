@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::ConfigError;
+use crate::recommend::error::out_of_range;
+use crate::recommend::latent::FACTORS_MAX;
 use crate::summary::InteractionMatrix;
-
-/// More factors than any published model has.
-pub(super) const FACTORS_MAX: usize = 1_024;
 
 /// What an interaction weighs against the absence of one, and how factors are kept small.
 ///
@@ -135,6 +134,13 @@ pub enum Solver {
         /// At least 1; 3 is common.
         steps: u32,
     },
+    /// iALS++ (Rendle, Krichene, Zhang and Koren 2021): some factors at a time, the others as they are, each block once an
+    /// iteration; rows of few entries to the end at once. For many factors: n · d · block operations a row instead
+    /// of n · d², the same fixed point as [`Cholesky`](Self::Cholesky), and an objective that falls in every iteration.
+    Subspace {
+        /// Factors that are solved together, at least 1; rounded up to a multiple of 16. 64 or 128 for 256 and more factors.
+        block: u32,
+    },
 }
 
 /// How an [`Als`](super::Als) model is fitted.
@@ -181,21 +187,10 @@ impl AlsConfig {
         if self.iterations == 0 {
             return Err(out_of_range("iterations", 0, "at least 1"));
         }
-        if self.solver == (Solver::ConjugateGradient { steps: 0 }) {
-            return Err(out_of_range("steps", 0, "at least 1"));
+        match self.solver {
+            Solver::ConjugateGradient { steps: 0 } => Err(out_of_range("steps", 0, "at least 1")),
+            Solver::Subspace { block: 0 } => Err(out_of_range("block", 0, "at least 1")),
+            _ => Ok(()),
         }
-        Ok(())
-    }
-}
-
-fn out_of_range(
-    setting: &'static str,
-    value: impl ToString,
-    expected: &'static str,
-) -> ConfigError {
-    ConfigError::OutOfRange {
-        setting,
-        value: value.to_string(),
-        expected,
     }
 }

@@ -1,32 +1,16 @@
 //! The alternation: items, customers, items, …
 
+use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use rand::{Rng, SeedableRng};
 
-use super::solve::{HalfStep, Stop, gram, principal_axes, rotate};
+use super::axes::{gram, principal_axes, rotate};
+use super::solve::{HalfStep, Stop};
 use super::{Als, AlsConfig, AlsFit, AlsReport, Solver};
-use crate::error::{ConfigError, DataError, Error, FitError};
+use crate::error::{ConfigError, Error, FitError};
 use crate::numeric::lanes::{Level, padded};
 use crate::numeric::reduce::sum_chunks;
+use crate::recommend::latent::random_rows;
 use crate::summary::InteractionMatrix;
-
-/// The most bytes that the factors of a model may need while it is fitted.
-const FACTOR_BYTES_MAX: u64 = 1 << 40;
-
-/// Refuses factors that no machine has room for.
-pub(super) fn check_memory(matrix: &InteractionMatrix, factors: usize) -> Result<(), DataError> {
-    let rows = u64::from(matrix.rows()) + u64::from(matrix.columns());
-    let bytes = rows * 4 * padded(factors) as u64;
-    if bytes <= FACTOR_BYTES_MAX {
-        return Ok(());
-    }
-    Err(DataError::TooLarge {
-        what: "factors",
-        bytes,
-        limit: FACTOR_BYTES_MAX,
-        instead: "take fewer factors",
-    })
-}
 
 /// Both sides of a fit, in the same axes.
 pub(super) struct Sides<'a> {
@@ -47,16 +31,8 @@ impl<'a> Sides<'a> {
         stop: &'a (dyn Fn() -> bool + Sync),
     ) -> Self {
         let width = padded(config.factors);
-        let mut customers = vec![0.0; matrix.rows() as usize * width];
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
-        // Uniform with the deviation of Rendle et al., 0.1 / √d.
-        let reach = 0.1 * (3.0 / config.factors as f64).sqrt();
-        for row in customers.chunks_exact_mut(width) {
-            for number in row.iter_mut().take(config.factors) {
-                let unit = f64::from(rng.next_u32()) / f64::from(u32::MAX);
-                *number = (reach * (2.0 * unit - 1.0)) as f32;
-            }
-        }
+        let customers = random_rows(&mut rng, matrix.rows(), config.factors, width);
         Self {
             config,
             level: Level::detect(),
@@ -196,7 +172,7 @@ fn half(
     }
     let (eigenvalues, axes) = principal_axes(&gram, width, config.factors);
     rotate(level, fixed, width, &axes, stop);
-    if let Solver::ConjugateGradient { .. } = config.solver {
+    if config.solver != Solver::Cholesky {
         // The start of the other side must be in the same axes.
         rotate(level, solved, width, &axes, stop);
     }

@@ -5,20 +5,20 @@
 //! In the basis of the Gram matrix's eigenvectors it is diagonal. Scores do not depend on the basis, hence both
 //! sides stay in it, and a row of n < d entries needs a system of n instead of d unknowns (Woodbury).
 
-use nalgebra::{DMatrix, SymmetricEigen};
+use std::array;
 
 use super::{Solver, Weighting, fold_in};
 use crate::numeric::cholesky;
 use crate::numeric::gathered::add_weighted;
 use crate::numeric::lanes::{LANES, Level, padded};
-use crate::numeric::reduce::{sum_chunks, write_rows};
+use crate::numeric::reduce::write_rows;
 use crate::numeric::tiles::{Left, Part, Right, Shape, add_product};
 use crate::summary::InteractionMatrix;
 
 /// Rows that one thread solves before it looks for others to help.
 const PIECE: usize = 64;
 /// Entries that are added to a system at a time; the cancel token is asked as often.
-const GATHERED: usize = 256;
+pub(super) const GATHERED: usize = 256;
 
 /// Why a half step has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,8 @@ impl HalfStep<'_> {
         }
         let gain = match self.solver {
             Solver::ConjugateGradient { steps } => Some(work.conjugate_gradient(self, steps, x)),
+            Solver::Subspace { block } if !work.suits_subspace(block) => work.dual(self, x),
+            Solver::Subspace { block } => work.subspace(self, block, x)?,
             Solver::Cholesky if work.suits_dual() => work.dual(self, x),
             Solver::Cholesky => work.primal(self, x)?,
         };
@@ -115,27 +117,27 @@ impl HalfStep<'_> {
     }
 }
 
-fn fixed_row(fixed: &[f32], row: u32, width: usize) -> &[f32] {
+pub(super) fn fixed_row(fixed: &[f32], row: u32, width: usize) -> &[f32] {
     let begin = row as usize * width;
     fixed.get(begin..begin + width).unwrap_or_default()
 }
 
 /// What one row needs, used again for the next.
-struct Workspace {
-    width: usize,
-    rows: Vec<u32>,
+pub(super) struct Workspace {
+    pub(super) width: usize,
+    pub(super) rows: Vec<u32>,
     /// w and l of the entries.
-    quadratic: Vec<f32>,
-    linear: Vec<f32>,
+    pub(super) quadratic: Vec<f32>,
+    pub(super) linear: Vec<f32>,
     /// The part of the objective that does not depend on x.
     constant: f64,
     regularization: f64,
     /// The diagonal of the base; 1 past the last factor.
-    base: Vec<f32>,
-    gathered: Vec<f32>,
-    other: Vec<f32>,
-    system: Vec<f32>,
-    vectors: Vec<f32>,
+    pub(super) base: Vec<f32>,
+    pub(super) gathered: Vec<f32>,
+    pub(super) other: Vec<f32>,
+    pub(super) system: Vec<f32>,
+    pub(super) vectors: Vec<f32>,
 }
 
 impl Workspace {
@@ -177,7 +179,7 @@ impl Workspace {
     }
 
     /// The smaller system pays up to here (measured), and needs weights that can be divided by.
-    fn suits_dual(&self) -> bool {
+    pub(super) fn suits_dual(&self) -> bool {
         self.rows.len() <= self.width && self.quadratic.iter().all(|&w| w >= 1e-3)
     }
 
@@ -186,25 +188,27 @@ impl Workspace {
         let (width, n) = (self.width, self.rows.len());
         let stride = padded(n);
         self.vectors.clear();
-        self.vectors.resize(width + 2 * stride, 0.0);
+        self.vectors.resize(width + 3 * stride, 0.0);
         let (scale, rest) = self.vectors.split_at_mut(width);
-        let (r, t) = rest.split_at_mut(stride);
+        let (r, rest) = rest.split_at_mut(stride);
+        let (t, roots) = rest.split_at_mut(stride);
         for (scale, base) in scale.iter_mut().zip(&self.base) {
             *scale = 1.0 / base.sqrt();
         }
-        self.gathered.clear();
-        self.other.clear();
+        for (root, w) in roots.iter_mut().zip(&self.quadratic) {
+            *root = w.sqrt();
+        }
         self.other.resize(width * stride, 0.0);
-        for (i, (&row, &w)) in self.rows.iter().zip(&self.quadratic).enumerate() {
-            let root = w.sqrt();
-            let y = fixed_row(step.fixed, row, width).iter().zip(&*scale);
-            self.gathered.extend(y.map(|(y, scale)| y * (scale * root)));
-            let scaled = self.gathered.get(i * width..).unwrap_or_default();
-            for (column, &number) in self.other.chunks_exact_mut(stride).zip(scaled) {
-                if let Some(at) = column.get_mut(i) {
-                    *at = number;
-                }
-            }
+        let blocks = self.rows.chunks(LANES).zip(roots.as_chunks().0);
+        for (block, (rows, roots)) in blocks.enumerate() {
+            let first = rows.first().copied().unwrap_or(0);
+            // Past the last entry any row will do: its root is 0.
+            let picked: [&[f32]; LANES] = array::from_fn(|lane| {
+                let row = rows.get(lane).copied().unwrap_or(first);
+                fixed_row(step.fixed, row, width)
+            });
+            let other = self.other.get_mut(block * LANES..).unwrap_or_default();
+            write_columns(&picked, roots, scale, other, stride);
         }
         for ((r, l), w) in r.iter_mut().zip(&self.linear).zip(&self.quadratic) {
             *r = l / w.sqrt();
@@ -221,9 +225,9 @@ impl Workspace {
             depth: width,
         };
         let left = Left {
-            numbers: &self.gathered,
-            row: width,
-            step: 1,
+            numbers: &self.other,
+            row: 1,
+            step: stride,
         };
         let right = Right {
             numbers: &self.other,
@@ -242,23 +246,16 @@ impl Workspace {
             return None;
         }
         x.fill(0.0);
-        let shape = Shape {
-            rows: 1,
-            columns: width,
-            depth: n,
-        };
-        let left = Left {
-            numbers: t,
-            row: n,
-            step: 1,
-        };
-        let right = Right {
-            numbers: &self.gathered,
-            row: width,
-        };
-        add_product(step.level, shape, left, right, Part::All, x, width);
+        for (root, t) in roots.iter_mut().zip(&*t) {
+            *root *= t;
+        }
+        // The entries' vectors are still at hand; Gᵀ is only laid out for the product.
+        self.gathered.clear();
+        self.gathered.resize(n + width, 0.0);
+        let (slope, zero) = self.gathered.split_at(n);
+        add_weighted(step.level, step.fixed, &self.rows, roots, slope, zero, x);
         for (x, scale) in x.iter_mut().zip(&*scale) {
-            *x *= scale;
+            *x *= scale * scale;
         }
         // bᵀx = rᵀ G Gᵀ t = rᵀ(r − t).
         let gain = r.iter().zip(&*t);
@@ -386,8 +383,33 @@ impl Workspace {
     }
 }
 
+/// Writes sixteen rows as sixteen columns, scaled by row and column: number k of row l to `out[k · stride + l]`.
+fn write_columns(
+    rows: &[&[f32]; LANES],
+    by_row: &[f32; LANES],
+    by_column: &[f32],
+    out: &mut [f32],
+    stride: usize,
+) {
+    let mut columns = out.chunks_mut(stride);
+    for (block, scales) in by_column.as_chunks::<LANES>().0.iter().enumerate() {
+        let tile: [&[f32; LANES]; LANES] = rows.map(|row| {
+            let (blocks, _) = row.as_chunks::<LANES>();
+            blocks.get(block).unwrap_or(&[0.0; LANES])
+        });
+        for (k, (scale, column)) in scales.iter().zip(&mut columns).enumerate() {
+            if let Some(places) = column.first_chunk_mut::<LANES>() {
+                for l in 0..LANES {
+                    // `k` and `l` are below 16, the lengths of the arrays.
+                    places[l] = tile[l][k] * (scale * by_row[l]);
+                }
+            }
+        }
+    }
+}
+
 /// Sixteen sums side by side, so that the machine can keep them in one register.
-fn dot(left: &[f32], right: &[f32]) -> f32 {
+pub(super) fn dot(left: &[f32], right: &[f32]) -> f32 {
     let (left, _) = left.as_chunks::<LANES>();
     let (right, _) = right.as_chunks::<LANES>();
     let mut sums = [0.0_f32; LANES];
@@ -397,111 +419,4 @@ fn dot(left: &[f32], right: &[f32]) -> f32 {
         }
     }
     sums.iter().sum()
-}
-
-/// YᵀY of rows `width` long, of the first `factors` columns, by rows; pieces are summed in `f64`. Once stopped it means
-/// nothing.
-pub(super) fn gram(
-    level: Level,
-    rows: &[f32],
-    width: usize,
-    factors: usize,
-    stop: &(dyn Fn() -> bool + Sync),
-) -> Vec<f64> {
-    let mut gram = sum_chunks(
-        rows.len() / width.max(1),
-        |range| {
-            let piece = rows.get(range.start * width..range.end * width);
-            let piece = piece.unwrap_or_default();
-            let mut products = vec![0.0; factors * width];
-            if stop() {
-                return vec![0.0; factors * factors];
-            }
-            let shape = Shape {
-                rows: factors,
-                columns: width,
-                depth: range.len(),
-            };
-            let left = Left {
-                numbers: piece,
-                row: 1,
-                step: width,
-            };
-            let right = Right {
-                numbers: piece,
-                row: width,
-            };
-            add_product(level, shape, left, right, Part::Upper, &mut products, width);
-            let kept = products
-                .chunks_exact(width)
-                .flat_map(|row| row.iter().take(factors));
-            kept.map(|&number| f64::from(number)).collect::<Vec<f64>>()
-        },
-        |mut left, right| {
-            for (left, right) in left.iter_mut().zip(right) {
-                *left += right;
-            }
-            left
-        },
-    );
-    // The upper half was computed.
-    for row in 0..factors {
-        for column in 0..row {
-            let mirrored = gram.get(column * factors + row).copied();
-            if let (Some(at), Some(mirrored)) = (gram.get_mut(row * factors + column), mirrored) {
-                *at = mirrored;
-            }
-        }
-    }
-    gram
-}
-
-/// Eigenvalues, descending and not negative, and their vectors as the columns of a matrix, by rows `width` long.
-pub(super) fn principal_axes(gram: &[f64], width: usize, factors: usize) -> (Vec<f64>, Vec<f32>) {
-    let eigen = SymmetricEigen::new(DMatrix::from_row_slice(factors, factors, gram));
-    let value = |at: usize| eigen.eigenvalues.get(at).copied().unwrap_or(0.0);
-    let mut order: Vec<usize> = (0..factors).collect();
-    order.sort_by(|&a, &b| value(b).total_cmp(&value(a)));
-    let mut axes = vec![0.0; factors * width];
-    for (row, numbers) in axes.chunks_exact_mut(width).enumerate() {
-        for (number, &column) in numbers.iter_mut().zip(&order) {
-            let part = eigen.eigenvectors.get((row, column));
-            *number = part.map_or(0.0, |&part| part as f32);
-        }
-    }
-    (order.iter().map(|&at| value(at).max(0.0)).collect(), axes)
-}
-
-/// Expresses rows in other axes, in place, until it is stopped.
-pub(super) fn rotate(
-    level: Level,
-    rows: &mut [f32],
-    width: usize,
-    axes: &[f32],
-    stop: &(dyn Fn() -> bool + Sync),
-) {
-    let factors = axes.len() / width.max(1);
-    let write = |_, rows: &mut [f32]| {
-        if stop() {
-            return;
-        }
-        let mut turned = vec![0.0; rows.len()];
-        let shape = Shape {
-            rows: rows.len() / width,
-            columns: width,
-            depth: factors,
-        };
-        let left = Left {
-            numbers: rows,
-            row: width,
-            step: 1,
-        };
-        let right = Right {
-            numbers: axes,
-            row: width,
-        };
-        add_product(level, shape, left, right, Part::All, &mut turned, width);
-        rows.copy_from_slice(&turned);
-    };
-    write_rows(rows, width, PIECE, write, |(), ()| ());
 }

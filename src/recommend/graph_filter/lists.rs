@@ -80,7 +80,8 @@ impl<'a> Pass<'a> {
         for (group, sums) in groups.take(here.div_ceil(TOGETHER)) {
             for lane in 0..TOGETHER.min(here - group * TOGETHER) {
                 let row = group * TOGETHER + lane;
-                let taken = model.taken(Query::Customer(first + row as u32));
+                let query = Query::Customer(first + row as u32);
+                let taken = query.taken(&model.seen);
                 model.factors.project(taken.clone(), low, row);
                 let mut work = Workspace {
                     customers: &mut self.customers_of_one,
