@@ -86,7 +86,7 @@ impl Desk<'_> {
         let here = [Some((self.begins, self.sheet.bytes.as_slice()))];
         let parts = self.parts.into_iter().chain(here).flatten();
         // They follow one another: the last one that begins before it has it.
-        let part = parts.filter(|(from, _)| *from <= position).last();
+        let part = parts.filter(|(from, _)| *from <= position).next_back();
         let Some((from, bytes)) = part else {
             return read_at(self.segments, position);
         };
