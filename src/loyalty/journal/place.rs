@@ -84,9 +84,9 @@ impl Desk<'_> {
     /// The entry at a position.
     fn entry(&self, position: u64) -> Result<Entry, JournalError> {
         let here = [Some((self.begins, self.sheet.bytes.as_slice()))];
-        let parts = self.parts.into_iter().chain(here).flatten();
+        let mut parts = self.parts.into_iter().chain(here).flatten();
         // They follow one another: the last one that begins before it has it.
-        let part = parts.filter(|(from, _)| *from <= position).next_back();
+        let part = parts.rfind(|(from, _)| *from <= position);
         let Some((from, bytes)) = part else {
             return read_at(self.segments, position);
         };
