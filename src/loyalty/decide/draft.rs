@@ -179,7 +179,7 @@ impl<'a> Draft<'a> {
         match entry.account() {
             Some(account) => {
                 let at = self.working(account);
-                let member = self.members[at].changing(self.states, &mut self.undo, &entry.change);
+                let member = self.members[at].change(self.states, &mut self.undo, &entry.change);
                 apply_to(member, account, &entry)?;
             }
             None => {
@@ -370,7 +370,7 @@ impl Working {
     }
 
     /// The member itself, to be changed; notes what brings it back.
-    fn changing<'s>(
+    fn change<'s>(
         &mut self,
         states: &'s mut States,
         undo: &mut SmallVec<[Undo; 4]>,
