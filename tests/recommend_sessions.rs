@@ -126,6 +126,32 @@ proptest! {
     }
 }
 
+#[test]
+fn as_similar_is_as_similar_however_it_adds_up() {
+    // 3/6 + 2/6 of a visit of six, and 5/6: the later session comes first.
+    let sessions = vec![(vec![6, 10], 9), (vec![8], 0)];
+    let config = SessionKnnConfig {
+        latest: 3,
+        neighbours: 1,
+        idf_weighting: 0.0,
+    };
+    let model = SessionKnn::fit(&log(&sessions), &config).unwrap();
+    let visit = [5, 10, 6, 2, 8, 4].map(|item| (item, 1.0));
+    let near = model.neighbours(&Query::Basket(&visit)).unwrap();
+    assert_eq!(near.len(), 1);
+    assert_eq!(near[0].similarity, 5.0 / 6.0);
+    let mut score = [0.0];
+    model
+        .score(
+            &Query::Basket(&visit),
+            &[6],
+            &mut Scratch::new(),
+            &mut score,
+        )
+        .unwrap();
+    assert!(score[0] > 0.0);
+}
+
 fn small() -> SessionKnn {
     let config = SessionKnnConfig {
         latest: 5,

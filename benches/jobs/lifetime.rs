@@ -122,9 +122,12 @@ pub fn bg_nbd_posterior(setting: &Setting) -> Result<Measured, String> {
     let draw = |()| -> Result<_, Error> {
         let posterior =
             fitted.posterior_with(&histories.distinct(), &PosteriorOptions::new(4_000, 1))?;
-        let alive = posterior.probability_alive(&histories, 0.9)?;
-        let purchases = posterior.expected_purchases(&histories, AHEAD, 0.9)?;
-        Ok((*posterior.diagnosis(), alive.total, purchases.total))
+        let both = posterior.prospects(&histories, AHEAD, 0.9)?;
+        Ok((
+            *posterior.diagnosis(),
+            both.alive.total,
+            both.purchases.total,
+        ))
     };
     best_of(
         setting.repeat,

@@ -142,14 +142,14 @@ impl BetaGeometric {
         let w = self.reach(history.age, horizon);
         let if_alive = self.expected_if_alive(history.frequency, w);
         let alike = self.of_frequency(history.frequency);
-        self.of_standing(&alike, history, &if_alive)
+        self.of_standing(&alike, history, &if_alive).1
     }
 
     pub(super) fn scheduled_purchases(&self, history: &History, schedule: &Schedule) -> f64 {
         let mut purchases = self.purchases_if_alive(history.frequency);
         let if_alive = self.scheduled_if_alive(&mut purchases, history.age, schedule);
         let alike = self.of_frequency(history.frequency);
-        self.of_standing(&alike, history, &if_alive)
+        self.of_standing(&alike, history, &if_alive).1
     }
 
     pub(super) fn expected_purchases_batch(
@@ -158,9 +158,28 @@ impl BetaGeometric {
         horizon: f64,
         out: &mut [f64],
     ) -> Result<(), DataError> {
-        self.each_if_alive(histories, out, |purchases, age| {
-            purchases.at(self.reach(age, horizon))
-        })
+        self.each_if_alive(
+            histories,
+            out,
+            |purchases, age| purchases.at(self.reach(age, horizon)),
+            |_, _| {},
+        )
+    }
+
+    pub(super) fn alive_and_purchases_batch(
+        &self,
+        histories: &Histories,
+        horizon: f64,
+        alive: &mut [f64],
+        purchases: &mut [f64],
+    ) -> Result<(), DataError> {
+        check_places(histories, alive)?;
+        self.each_if_alive(
+            histories,
+            purchases,
+            |purchases, age| purchases.at(self.reach(age, horizon)),
+            |row, probability| alive[row] = probability,
+        )
     }
 
     pub(super) fn scheduled_purchases_batch(
@@ -169,9 +188,12 @@ impl BetaGeometric {
         schedule: &Schedule,
         out: &mut [f64],
     ) -> Result<(), DataError> {
-        self.each_if_alive(histories, out, |purchases, age| {
-            self.scheduled_if_alive(purchases, age, schedule)
-        })
+        self.each_if_alive(
+            histories,
+            out,
+            |purchases, age| self.scheduled_if_alive(purchases, age, schedule),
+            |_, _| {},
+        )
     }
 
     pub(super) fn purchase_probabilities(&self, t: f64, out: &mut [f64]) {
@@ -272,20 +294,27 @@ impl BetaGeometric {
         by_stage
     }
 
-    /// What is expected of a customer who may be alive, at any stage.
-    fn of_standing(&self, alike: &OfFrequency, history: &History, if_alive: &ByStage) -> f64 {
+    /// P(alive), and what is expected of a customer who may be alive, at any stage.
+    fn of_standing(
+        &self,
+        alike: &OfFrequency,
+        history: &History,
+        if_alive: &ByStage,
+    ) -> (f64, f64) {
         match alike.standing(self, history) {
-            (alive, None) => alive * if_alive[0],
-            (alive, Some(stages)) => alive * stages.mean(if_alive),
+            (alive, None) => (alive, alive * if_alive[0]),
+            (alive, Some(stages)) => (alive, alive * stages.mean(if_alive)),
         }
     }
 
-    /// What is expected of each row; what depends on x and T is computed once for each (x, T).
+    /// What is expected of each row, and by the way its P(alive); what depends on x and T is computed once for
+    /// each (x, T).
     fn each_if_alive(
         &self,
         histories: &Histories,
         out: &mut [f64],
         if_alive: impl Fn(&mut PurchasesIfAlive, f64) -> ByStage,
+        mut with_alive: impl FnMut(usize, f64),
     ) -> Result<(), DataError> {
         check_places(histories, out)?;
         let stages = self.form.k as usize;
@@ -299,14 +328,16 @@ impl BetaGeometric {
         }
         let mut alike = self.of_frequency(0);
         let rows = histories.iter().zip(&pairs.of_row);
-        for (place, (history, &number)) in out.iter_mut().zip(rows) {
+        for (row, (place, (history, &number))) in out.iter_mut().zip(rows).enumerate() {
             if history.frequency != alike.frequency {
                 alike = self.of_frequency(history.frequency);
             }
             let start = number as usize * stages;
             let mut expected = ByStage::default();
             expected[..stages].copy_from_slice(&known[start..start + stages]);
-            *place = self.of_standing(&alike, &history, &expected);
+            let (alive, purchases) = self.of_standing(&alike, &history, &expected);
+            *place = purchases;
+            with_alive(row, alive);
         }
         Ok(())
     }

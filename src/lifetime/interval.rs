@@ -148,23 +148,43 @@ impl<M> Posterior<M> {
         level: f64,
         answer: impl Fn(&M, &Histories, &mut [f64]) -> Result<(), DataError>,
     ) -> Result<Portfolio, Error> {
+        let answers = |model: &M, histories: &Histories, [out]: [&mut [f64]; 1]| {
+            answer(model, histories, out)
+        };
+        let [portfolio] = self.portfolios(histories, level, answers)?;
+        Ok(portfolio)
+    }
+
+    /// The same for several answers that the model gives together.
+    fn portfolios<const N: usize>(
+        &self,
+        histories: &Histories,
+        level: f64,
+        answers: impl Fn(&M, &Histories, [&mut [f64]; N]) -> Result<(), DataError>,
+    ) -> Result<[Portfolio; N], Error> {
         let tail = tail(level)?;
         let distinct = histories.distinct();
-        let mut of_distinct = Vec::with_capacity(distinct.len());
-        let mut totals = vec![0.0; self.draws().len()];
-        for_each_distinct(&distinct, self.draws(), answer, |number, answers| {
+        let mut of_distinct = [(); N].map(|()| Vec::with_capacity(distinct.len()));
+        let mut totals = [(); N].map(|()| vec![0.0; self.draws().len()]);
+        for_each_distinct(&distinct, self.draws(), answers, |number, answers| {
             let customers = distinct.count().get(number).copied().map_or(0.0, f64::from);
-            for (total, answer) in totals.iter_mut().zip(&*answers) {
-                *total += customers * *answer;
+            let places = of_distinct.iter_mut().zip(&mut totals);
+            for (answers, (of_distinct, totals)) in answers.into_iter().zip(places) {
+                for (total, answer) in totals.iter_mut().zip(&*answers) {
+                    *total += customers * *answer;
+                }
+                of_distinct.push(Interval::of(answers, tail));
             }
-            of_distinct.push(Interval::of(answers, tail));
         })?;
-        let rows = distinct.of_row().iter();
-        let customers = rows.filter_map(|&number| of_distinct.get(number as usize).copied());
-        Ok(Portfolio {
-            customers: customers.collect(),
-            total: Interval::of(&mut totals, tail),
-        })
+        let mut totals = totals.into_iter();
+        Ok(of_distinct.map(|of_distinct| {
+            let rows = distinct.of_row().iter();
+            let customers = rows.filter_map(|&number| of_distinct.get(number as usize).copied());
+            Portfolio {
+                customers: customers.collect(),
+                total: Interval::of(&mut totals.next().unwrap_or_default(), tail),
+            }
+        }))
     }
 }
 
@@ -177,7 +197,34 @@ pub struct Portfolio {
     pub total: Interval,
 }
 
+/// The intervals of two answers that belong together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prospects {
+    /// P(alive), and how many are alive.
+    pub alive: Portfolio,
+    /// Expected purchases.
+    pub purchases: Portfolio,
+}
+
 impl<M: PurchaseModel> Posterior<M> {
+    /// [`probability_alive`](Self::probability_alive) and [`expected_purchases`](Self::expected_purchases) in one go,
+    /// which takes less time than both.
+    ///
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] unless 0 < `level` < 1.
+    pub fn prospects(
+        &self,
+        histories: &Histories,
+        horizon: f64,
+        level: f64,
+    ) -> Result<Prospects, Error> {
+        let answers = |model: &M, histories: &Histories, [alive, purchases]: [&mut [f64]; 2]| {
+            model.alive_and_purchases_batch(histories, horizon, alive, purchases)
+        };
+        let [alive, purchases] = self.portfolios(histories, level, answers)?;
+        Ok(Prospects { alive, purchases })
+    }
+
     /// Who is still alive, and how many of them all.
     ///
     /// # Errors
@@ -309,8 +356,8 @@ impl<P: PurchaseModel, S: SpendModel> ValueIntervals<'_, P, S> {
         for_each_distinct(
             &distinct,
             self.purchases.draws(),
-            |model, part, out| model.scheduled_purchases_batch(part, &schedule, out),
-            |number, purchases| {
+            |model, part, [out]| model.scheduled_purchases_batch(part, &schedule, out),
+            |number, [purchases]| {
                 // Without a repeat purchase all rows of one history have the same spend.
                 for same in rows
                     .of(number)
@@ -338,11 +385,11 @@ impl<P: PurchaseModel, S: SpendModel> ValueIntervals<'_, P, S> {
 }
 
 /// Hands each distinct history its answers under all draws, in order.
-fn for_each_distinct<M>(
+fn for_each_distinct<const N: usize, M>(
     distinct: &DistinctHistories,
     draws: &[M],
-    answer: impl Fn(&M, &Histories, &mut [f64]) -> Result<(), DataError>,
-    mut with: impl FnMut(usize, &mut [f64]),
+    answers: impl Fn(&M, &Histories, [&mut [f64]; N]) -> Result<(), DataError>,
+    mut with: impl FnMut(usize, [&mut [f64]; N]),
 ) -> Result<(), DataError> {
     // Some hundred histories at a time: enough to share what their neighbours in order have in
     // common, few enough that the table of their answers stays in the cache.
@@ -352,21 +399,30 @@ fn for_each_distinct<M>(
     let mut number = 0;
     while number < distinct.len() {
         let part = part(distinct, number, TOGETHER);
-        let mut of_draws = vec![0.0; part.len() * ABREAST];
-        let mut table = vec![0.0; part.len() * draws.len()];
+        let rows = part.len();
+        let mut of_draws = [(); N].map(|()| vec![0.0; rows * ABREAST]);
+        let mut tables = [(); N].map(|()| vec![0.0; rows * draws.len()]);
         for (i, models) in draws.chunks(ABREAST).enumerate() {
-            for (model, out) in models.iter().zip(of_draws.chunks_exact_mut(part.len())) {
-                answer(model, &part, out)?;
+            for (j, model) in models.iter().enumerate() {
+                let places = of_draws.each_mut();
+                answers(
+                    model,
+                    &part,
+                    places.map(|all| &mut all[j * rows..(j + 1) * rows]),
+                )?;
             }
-            for (j, answers) in table.chunks_exact_mut(draws.len()).enumerate() {
-                let answers = answers.iter_mut().skip(i * ABREAST).take(models.len());
-                for (place, answer) in answers.zip(of_draws.iter().skip(j).step_by(part.len())) {
-                    *place = *answer;
+            for (table, of_draws) in tables.iter_mut().zip(&of_draws) {
+                for (j, answers) in table.chunks_exact_mut(draws.len()).enumerate() {
+                    let answers = answers.iter_mut().skip(i * ABREAST).take(models.len());
+                    for (place, answer) in answers.zip(of_draws.iter().skip(j).step_by(rows)) {
+                        *place = *answer;
+                    }
                 }
             }
         }
-        for answers in table.chunks_exact_mut(draws.len()) {
-            with(number, answers);
+        for row in 0..rows {
+            let (from, to) = (row * draws.len(), (row + 1) * draws.len());
+            with(number, tables.each_mut().map(|table| &mut table[from..to]));
             number += 1;
         }
     }

@@ -198,6 +198,11 @@ fn check_batches(model: &dyn PurchaseModel) -> Result<(), Violation> {
         let single = |h: &History| model.expected_purchases(h, horizon);
         compare(outcome, &batch, "the number of expected purchases", &single)?;
     }
+    let mut alive = batch.clone();
+    let outcome = model.alive_and_purchases_batch(&histories, HORIZONS[0], &mut alive, &mut batch);
+    let single = |h: &History| model.expected_purchases(h, HORIZONS[0]);
+    compare(outcome, &batch, "the number of expected purchases", &single)?;
+    compare(Ok(()), &alive, "P(alive)", &|h| model.probability_alive(h))?;
     let outcome = model.scheduled_purchases_batch(&histories, &schedule, &mut batch);
     let single = |h: &History| model.scheduled_purchases(h, &schedule);
     compare(outcome, &batch, "the schedule", &single)

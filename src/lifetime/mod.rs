@@ -237,6 +237,22 @@ pub trait PurchaseModel: Send + Sync {
         Ok(())
     }
 
+    /// [`probability_alive`](Self::probability_alive) and [`expected_purchases`](Self::expected_purchases) of every row
+    /// together: models that meet the one on the way to the other override it.
+    ///
+    /// # Errors
+    /// [`DataError::Length`] unless there is one place in each of `alive` and `purchases` for each row.
+    fn alive_and_purchases_batch(
+        &self,
+        histories: &Histories,
+        horizon: f64,
+        alive: &mut [f64],
+        purchases: &mut [f64],
+    ) -> Result<(), DataError> {
+        self.probability_alive_batch(histories, alive)?;
+        self.expected_purchases_batch(histories, horizon, purchases)
+    }
+
     /// [`scheduled_purchases`](Self::scheduled_purchases) of every row.
     ///
     /// # Errors

@@ -191,10 +191,11 @@ impl SessionKnn {
         near.found.clear();
         let sessions = near.entries.chunk_by(|&a, &b| session(a) == session(b));
         for own in sessions.take(self.config.latest as usize) {
-            let shares = own.iter().map(|&entry| near_share(entry, length));
+            // Whole numbers, so that sessions that are as similar are so to the last bit.
+            let ranks = own.iter().map(|&entry| rank(entry, length));
             near.found.push(Found {
                 at: own.first().map_or(0, |&entry| session(entry)),
-                similarity: shares.sum(),
+                similarity: ranks.sum::<f64>() / length,
             });
         }
         let most = self.config.neighbours as usize;
@@ -251,10 +252,9 @@ impl SessionKnn {
 /// So many items from a visit's end give weight to a neighbour; the tenth would give 0.
 const HEARD: usize = 9;
 
-/// (n − p) / n of an entry.
-fn near_share(entry: u64, length: f64) -> f64 {
-    let place = f64::from(entry as u32);
-    (length - place) / length
+/// n − p of an entry.
+fn rank(entry: u64, length: f64) -> f64 {
+    length - f64::from(entry as u32)
 }
 
 impl Scorer for SessionKnn {
@@ -327,7 +327,8 @@ impl Explainer for SessionKnn {
             let own = near.entries.iter().skip(begin);
             for &entry in own.take_while(|&&entry| entry >> 32 == first >> 32) {
                 if let Some(amount) = amounts.get_mut(entry as u32 as usize) {
-                    *amount += weight * near_share(entry, near.visited.len() as f64);
+                    let length = near.visited.len() as f64;
+                    *amount += weight * rank(entry, length) / length;
                 }
             }
         }

@@ -481,6 +481,17 @@ macro_rules! beta_geometric_answers {
                     .expected_purchases_batch(histories, horizon, out)
             }
 
+            fn alive_and_purchases_batch(
+                &self,
+                histories: &$crate::summary::Histories,
+                horizon: f64,
+                alive: &mut [f64],
+                purchases: &mut [f64],
+            ) -> Result<(), $crate::error::DataError> {
+                self.process()
+                    .alive_and_purchases_batch(histories, horizon, alive, purchases)
+            }
+
             fn scheduled_purchases_batch(
                 &self,
                 histories: &$crate::summary::Histories,
