@@ -305,3 +305,97 @@ fn in_range(trained: &Trained) -> bool {
     let good = |numbers: &[f32]| numbers.iter().all(|number| number.abs() <= LARGEST);
     good(&trained.customers) && good(&trained.items) && good(&trained.biases)
 }
+
+/// What the models have in common that are a [`Pairwise`] and their rule.
+macro_rules! pairwise_model {
+    ($Model:ident) => {
+        impl $Model {
+            /// How many customers the model knows: their numbers are below it.
+            pub fn customers(&self) -> u32 {
+                self.0.latent().customers()
+            }
+
+            /// How many factors a customer or an item has.
+            pub fn factors(&self) -> usize {
+                self.0.factors()
+            }
+
+            /// A customer's factors; `None` for one that is unknown.
+            pub fn customer(&self, customer: u32) -> Option<&[f32]> {
+                let row = self.0.latent().customer(customer)?;
+                row.get(..self.0.factors())
+            }
+
+            /// An item's factors, and its bias after them; `None` for one that is unknown.
+            pub fn item(&self, item: u32) -> Option<impl Iterator<Item = f32> + Clone> {
+                let items = self.0.latent().items();
+                (item < items.rows()).then(|| items.row(item))
+            }
+
+            /// The factors of a new or changed customer who took this: the steps that a row of the training with this basket would
+            /// have taken, the items held as they are. The same basket in the same order has the same factors.
+            ///
+            /// # Errors
+            /// [`QueryError`](crate::recommend::QueryError) for an unknown item and for a weight that is none.
+            pub fn fold_in(
+                &self,
+                basket: &[(u32, f32)],
+            ) -> Result<Vec<f32>, $crate::recommend::QueryError> {
+                self.0.fold_in(basket)
+            }
+
+            /// The `k` best items of every customer, as [`Als::recommend_all`](crate::recommend::Als::recommend_all) finds them.
+            pub fn recommend_all(
+                &self,
+                k: usize,
+                filter: &dyn $crate::recommend::ItemFilter,
+            ) -> $crate::recommend::TopLists {
+                let latent = self.0.latent();
+                $crate::recommend::lists::best(0, latent.rows(), latent.items(), k, filter)
+            }
+
+            pub(super) fn latent(&self) -> &$crate::recommend::latent::Latent {
+                self.0.latent()
+            }
+        }
+
+        impl $crate::recommend::Scorer for $Model {
+            fn items(&self) -> u32 {
+                self.0.latent().items().rows()
+            }
+
+            fn score(
+                &self,
+                query: &$crate::recommend::Query<'_>,
+                items: &[u32],
+                scratch: &mut $crate::recommend::Scratch,
+                out: &mut [f32],
+            ) -> Result<(), $crate::recommend::QueryError> {
+                let vector = self.0.vector(query, scratch)?;
+                self.0.latent().score(query, vector, items, out)
+            }
+
+            fn scan(
+                &self,
+                query: &$crate::recommend::Query<'_>,
+                scratch: &mut $crate::recommend::Scratch,
+                visit: &mut dyn FnMut(u32, &[f32]),
+            ) -> Result<(), $crate::recommend::QueryError> {
+                let vector = self.0.vector(query, scratch)?;
+                self.0.latent().scan(query, vector, visit);
+                Ok(())
+            }
+
+            fn lists(
+                &self,
+                customers: std::ops::Range<u32>,
+                k: usize,
+                filter: &dyn $crate::recommend::ItemFilter,
+            ) -> Result<$crate::recommend::TopLists, $crate::recommend::QueryError> {
+                self.0.latent().lists(customers, k, filter)
+            }
+        }
+    };
+}
+
+pub(super) use pairwise_model;

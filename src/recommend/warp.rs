@@ -1,13 +1,8 @@
 //! Weighted approximate-rank pairwise loss.
 
-use std::ops::Range;
-
 use serde::{Deserialize, Serialize};
 
-use super::latent::Latent;
-use super::lists::{self, TopLists};
-use super::pairwise::{Pairwise, Plan, RankingReport, Rule};
-use super::{ItemFilter, Query, QueryError, Scorer, Scratch};
+use super::pairwise::{Pairwise, Plan, RankingReport, Rule, pairwise_model};
 use crate::error::Error;
 use crate::summary::InteractionMatrix;
 
@@ -138,81 +133,4 @@ impl Warp {
     }
 }
 
-impl Warp {
-    /// How many customers the model knows: their numbers are below it.
-    pub fn customers(&self) -> u32 {
-        self.0.latent().customers()
-    }
-
-    /// How many factors a customer or an item has.
-    pub fn factors(&self) -> usize {
-        self.0.factors()
-    }
-
-    /// A customer's factors; `None` for one that is unknown.
-    pub fn customer(&self, customer: u32) -> Option<&[f32]> {
-        let row = self.0.latent().customer(customer)?;
-        row.get(..self.0.factors())
-    }
-
-    /// An item's factors, and its bias after them; `None` for one that is unknown.
-    pub fn item(&self, item: u32) -> Option<impl Iterator<Item = f32> + Clone> {
-        let items = self.0.latent().items();
-        (item < items.rows()).then(|| items.row(item))
-    }
-
-    /// The factors of a new or changed customer who took this: the steps that a row of the training with this basket would
-    /// have taken, the items held as they are. The same basket in the same order has the same factors.
-    ///
-    /// # Errors
-    /// [`QueryError`] for an unknown item and for a weight that is none.
-    pub fn fold_in(&self, basket: &[(u32, f32)]) -> Result<Vec<f32>, QueryError> {
-        self.0.fold_in(basket)
-    }
-
-    /// The `k` best items of every customer, as [`Als::recommend_all`](super::Als::recommend_all) finds them.
-    pub fn recommend_all(&self, k: usize, filter: &dyn ItemFilter) -> TopLists {
-        let latent = self.0.latent();
-        lists::best(0, latent.rows(), latent.items(), k, filter)
-    }
-
-    pub(super) fn latent(&self) -> &Latent {
-        self.0.latent()
-    }
-}
-
-impl Scorer for Warp {
-    fn items(&self) -> u32 {
-        self.0.latent().items().rows()
-    }
-
-    fn score(
-        &self,
-        query: &Query<'_>,
-        items: &[u32],
-        scratch: &mut Scratch,
-        out: &mut [f32],
-    ) -> Result<(), QueryError> {
-        let vector = self.0.vector(query, scratch)?;
-        self.0.latent().score(query, vector, items, out)
-    }
-
-    fn scan(
-        &self,
-        query: &Query<'_>,
-        scratch: &mut Scratch,
-        visit: &mut dyn FnMut(u32, &[f32]),
-    ) -> Result<(), QueryError> {
-        let vector = self.0.vector(query, scratch)?;
-        self.0.latent().scan(query, vector, visit);
-        Ok(())
-    }
-    fn lists(
-        &self,
-        customers: Range<u32>,
-        k: usize,
-        filter: &dyn ItemFilter,
-    ) -> Result<TopLists, QueryError> {
-        self.0.latent().lists(customers, k, filter)
-    }
-}
+pairwise_model!(Warp);
