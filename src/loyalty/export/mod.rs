@@ -79,7 +79,7 @@ fn word(change: &Change) -> &'static str {
 }
 
 /// The word for a pot, as in the serialised entry.
-fn pot(pot: Pot) -> &'static str {
+pub(super) fn pot(pot: Pot) -> &'static str {
     match pot {
         Pot::Issued => "issued",
         Pot::Pending => "pending",

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::error::Damage;
-use crate::loyalty::lot::Pot;
+use crate::loyalty::export::pot;
 use crate::loyalty::{Change, Entry, wire};
 
 /// The entries of a commit, each after its length in four bytes.
@@ -95,25 +95,11 @@ fn change(change: &Change) -> &'static str {
     }
 }
 
-fn pot(pot: Pot) -> &'static str {
-    match pot {
-        Pot::Issued => "issued",
-        Pot::Pending => "pending",
-        Pot::Available => "available",
-        Pot::Held => "held",
-        Pot::Redeemed => "redeemed",
-        Pot::Expired => "expired",
-        Pot::ClawedBack => "clawed_back",
-        Pot::Transfer => "transfer",
-        Pot::Debt => "debt",
-        Pot::WrittenOff => "written_off",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::Timestamp;
+    use crate::loyalty::lot::Pot;
     use crate::loyalty::{LotNumber, Points};
 
     fn moved(account: &str, points: i64) -> Entry {
