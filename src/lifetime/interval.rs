@@ -396,12 +396,13 @@ fn for_each_distinct<const N: usize, M>(
     const TOGETHER: usize = 256;
     // Draws whose answers are written to the table at once, a cache line of them for each history.
     const ABREAST: usize = 8;
+    let most = TOGETHER.min(distinct.len());
+    let mut of_draws = [(); N].map(|()| vec![0.0; most * ABREAST]);
+    let mut tables = [(); N].map(|()| vec![0.0; most * draws.len()]);
     let mut number = 0;
     while number < distinct.len() {
         let part = part(distinct, number, TOGETHER);
         let rows = part.len();
-        let mut of_draws = [(); N].map(|()| vec![0.0; rows * ABREAST]);
-        let mut tables = [(); N].map(|()| vec![0.0; rows * draws.len()]);
         for (i, models) in draws.chunks(ABREAST).enumerate() {
             for (j, model) in models.iter().enumerate() {
                 let places = of_draws.each_mut();
@@ -412,7 +413,8 @@ fn for_each_distinct<const N: usize, M>(
                 )?;
             }
             for (table, of_draws) in tables.iter_mut().zip(&of_draws) {
-                for (j, answers) in table.chunks_exact_mut(draws.len()).enumerate() {
+                let of_rows = table.chunks_exact_mut(draws.len()).take(rows);
+                for (j, answers) in of_rows.enumerate() {
                     let answers = answers.iter_mut().skip(i * ABREAST).take(models.len());
                     for (place, answer) in answers.zip(of_draws.iter().skip(j).step_by(rows)) {
                         *place = *answer;
@@ -485,19 +487,40 @@ impl Interval {
     /// From draws, of which there is at least one; their order is lost.
     fn of(draws: &mut [f64], tail: f64) -> Self {
         Self {
-            mean: draws.iter().sum::<f64>() / draws.len() as f64,
+            mean: sum(draws) / draws.len() as f64,
             lower: quantile(draws, tail),
             upper: quantile(draws, 1.0 - tail),
         }
     }
 }
 
+/// In an order that lets additions overlap.
+fn sum(values: &[f64]) -> f64 {
+    const ABREAST: usize = 8;
+    let (blocks, rest) = values.as_chunks::<ABREAST>();
+    let mut sums = [0.0; ABREAST];
+    for block in blocks {
+        for (sum, value) in sums.iter_mut().zip(block) {
+            *sum += value;
+        }
+    }
+    sums.iter().chain(rest).sum()
+}
+
 /// The quantile by linear interpolation between order statistics (Hyndman and Fan's type 7).
 fn quantile(draws: &mut [f64], share: f64) -> f64 {
     let place = share * (draws.len() - 1) as f64;
-    let (_, &mut low, above) = draws.select_nth_unstable_by(place as usize, f64::total_cmp);
+    let (low, rest) = (place as usize, place.fract());
+    // The higher of two neighbours first where few lie below it, so that the search for the lower is short.
+    if 2 * low < draws.len() {
+        let next = (low + 1).min(draws.len() - 1);
+        let (below, &mut next, _) = draws.select_nth_unstable_by(next, f64::total_cmp);
+        let low = below.iter().copied().max_by(f64::total_cmp).unwrap_or(next);
+        return low + rest * (next - low);
+    }
+    let (_, &mut low, above) = draws.select_nth_unstable_by(low, f64::total_cmp);
     let next = above.iter().copied().min_by(f64::total_cmp).unwrap_or(low);
-    low + place.fract() * (next - low)
+    low + rest * (next - low)
 }
 
 fn tail(level: f64) -> Result<f64, ConfigError> {
