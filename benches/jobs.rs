@@ -48,6 +48,15 @@ type Job = fn(&Setting) -> Result<Measured, String>;
 const JOBS: &[(&str, Job)] = &[
     ("lifetime.bg_nbd.fit", lifetime::bg_nbd_fit),
     ("lifetime.pareto_nbd.fit", lifetime::pareto_nbd_fit),
+    ("lifetime.gompertz_nbd.fit", lifetime::gompertz_nbd_fit),
+    (
+        "lifetime.gompertz_nbd.fit:cdnow",
+        lifetime::gompertz_nbd_fit_cdnow,
+    ),
+    (
+        "lifetime.gompertz_nbd.fit:cdnow_all",
+        lifetime::gompertz_nbd_fit_cdnow_all,
+    ),
     ("lifetime.gamma_gamma.fit", lifetime::gamma_gamma_fit),
     ("lifetime.bg_nbd.predict", lifetime::bg_nbd_predict),
     ("lifetime.pareto_nbd.predict", lifetime::pareto_nbd_predict),

@@ -63,6 +63,10 @@
 //! effective sample size of these. [`Diagnosis::is_reliable`] has the thresholds; look at it before
 //! trusting the ends of an interval.
 //!
+//! The ends of an interval lie where one more draw would be below, or above, with probability (1 − level) / 2:
+//! were the truth one more draw, an interval would hold it with the probability `level` however few draws
+//! there are, from 2 / (1 − level) − 1 of them (19 for 0.9). With fewer it reaches from the smallest to the largest, and holds less.
+//!
 //! # What it costs
 //!
 //! Two evaluations of the likelihood for each draw, some ten where chains walk; then one answer for
@@ -507,9 +511,11 @@ fn sum(values: &[f64]) -> f64 {
     sums.iter().chain(rest).sum()
 }
 
-/// The quantile by linear interpolation between order statistics (Hyndman and Fan's type 7).
+/// What a further draw would be below with this probability, by linear interpolation between order statistics
+/// (Hyndman and Fan's type 6); the outermost draw where these are too few to tell.
 fn quantile(draws: &mut [f64], share: f64) -> f64 {
-    let place = share * (draws.len() - 1) as f64;
+    let last = (draws.len() - 1) as f64;
+    let place = (share * (last + 2.0) - 1.0).clamp(0.0, last);
     let (low, rest) = (place as usize, place.fract());
     // The higher of two neighbours first where few lie below it, so that the search for the lower is short.
     if 2 * low < draws.len() {
@@ -532,4 +538,49 @@ fn tail(level: f64) -> Result<f64, ConfigError> {
         value: level.to_string(),
         expected: "a probability between 0 and 1, such as 0.9",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The truth is one more draw: each rank is equally probable.
+        #[test]
+        fn one_more_draw_is_held_with_the_probability_asked_for(
+            twentieths in 1usize..40, order in any::<u64>(), level in prop_oneof![Just(0.9), Just(0.8), Just(0.5)],
+        ) {
+            let ranks = 20 * twentieths;
+            let held = (0..ranks).filter(|&truth| {
+                let mut draws: Vec<f64> = (0..ranks).filter(|&rank| rank != truth).map(|rank| rank as f64).collect();
+                let turn = order as usize % draws.len();
+                draws.rotate_left(turn);
+                let Interval { lower, upper, .. } = Interval::of(&mut draws, tail(level).unwrap());
+                // Ends that are draws hold themselves; rounding may put them beside.
+                let (lower, upper) = (lower - 1e-6, upper + 1e-6);
+                (lower..=upper).contains(&(truth as f64))
+            });
+            prop_assert_eq!(held.count() as f64, (level * ranks as f64).round());
+        }
+
+        #[test]
+        fn ends_are_those_of_sorted_draws(
+            mut draws in proptest::collection::vec(-1e3..1e3_f64, 1..60), level in 0.01..0.99_f64,
+        ) {
+            let mut sorted = draws.clone();
+            sorted.sort_by(f64::total_cmp);
+            let tail = tail(level).unwrap();
+            let at = |share: f64| {
+                let place = (share * (sorted.len() + 1) as f64).clamp(1.0, sorted.len() as f64) - 1.0;
+                let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+                low + place.fract() * (high - low)
+            };
+            let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
+            let interval = Interval::of(&mut draws, tail);
+            prop_assert!((interval.lower - at(tail)).abs() < 1e-9);
+            prop_assert!((interval.upper - at(1.0 - tail)).abs() < 1e-9);
+            prop_assert!((interval.mean - mean).abs() < 1e-9);
+        }
+    }
 }

@@ -228,3 +228,30 @@ impl Sum {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_level_has_the_bits_of_the_portable_one(
+            shape in 1e-3..100.0_f64,
+            leave in 1e-3..100.0_f64,
+            stay in 1e-3..100.0_f64,
+            stages in 1_usize..=12,
+            times in proptest::collection::vec(0.0..0.8_f64, 1..5),
+        ) {
+            let coefficients = || Coefficients::new(shape, leave, stay, stages, stages / 2);
+            for level in Level::available() {
+                let mut series = Series::at_level(level, coefficients());
+                for &z in &times {
+                    let portable = coefficients().once_at(Level::Portable, z).to_bits();
+                    prop_assert_eq!(coefficients().once_at(level, z).to_bits(), portable);
+                    prop_assert_eq!(series.at(z).to_bits(), portable);
+                }
+            }
+        }
+    }
+}
