@@ -6,7 +6,7 @@
 //! meant to be, are the purchases themselves.
 //!
 //! Customers of one shop share the error of its parameters, so that a shop is one trial: coverage over n shops
-//! has a standard error of up to √(0.9 · 0.1 / n), 2.1 points for 200 shops and 0.95 for 1,000. Much of that is luck that can be
+//! has a standard error of up to √(0.9 · 0.1 / n), 2.1 points for 200 shops and 0.55 for 3,000. Much of that is luck that can be
 //! told from the truth alone: the slope of the likelihood at the true parameters says how far from them a shop's
 //! maximum will lie, before anything is fitted. Each shop's coverage is therefore compared with that of intervals
 //! made from this slope and the information expected of a shop, whose own mean is known from many
@@ -15,7 +15,7 @@
 //!
 //! The studies: `cargo test --release --test lifetime_coverage -- --ignored --nocapture`.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use nalgebra::{Matrix4, Vector4};
 use tenure::lifetime::interval::{Interval, PosteriorOptions};
@@ -283,43 +283,45 @@ impl Study {
     fn check(&self) {
         self.print();
         let error = (LEVEL * (1.0 - LEVEL) / self.shops as f64).sqrt();
-        for (what, counted) in WHAT.iter().zip(self.counted) {
-            assert!(
-                (counted.mean - LEVEL).abs() <= 3.0 * error,
-                "{what}: {counted:?}"
-            );
-        }
-        for (what, adjusted) in WHAT.iter().zip(self.adjusted) {
-            assert!(
-                (adjusted.mean - LEVEL).abs() <= 3.0 * adjusted.error,
-                "{what}: {adjusted:?}"
-            );
+        for (k, what) in WHAT.iter().enumerate() {
+            let (counted, adjusted) = (self.counted[k], self.adjusted[k]);
+            let distance = (counted.mean - LEVEL).abs();
+            assert!(distance <= 3.0 * error, "{what}: {counted:?}");
+            let distance = (adjusted.mean - LEVEL).abs();
+            assert!(distance <= 3.0 * adjusted.error, "{what}: {adjusted:?}");
         }
     }
 }
+
+/// What is promised of 90% intervals.
+const PROMISED: RangeInclusive<f64> = 0.88..=0.92;
 
 #[test]
 fn a_few_small_shops_are_covered() {
     Study::new(0..20, 100, 500, 300).check();
 }
 
+/// Counted, 200 shops cannot show the promise: coverage of exactly 90% would often count as 87% or 93%.
 #[test]
 #[ignore = "takes minutes without optimisation"]
 fn two_hundred_shops_are_covered() {
-    Study::new(0..200, 2_000, 2_000, 1_000).check();
+    let study = Study::new(0..200, 2_000, 2_000, 1_000);
+    study.check();
+    for (what, adjusted) in WHAT.iter().zip(study.adjusted) {
+        assert!(PROMISED.contains(&adjusted.mean), "{what}: {adjusted:?}");
+    }
 }
 
 #[test]
-#[ignore = "takes a quarter of an hour without optimisation"]
-fn a_thousand_shops_are_covered() {
-    let study = Study::new(
-        0..std::env::var("SHOPS").map_or(1_000, |n| n.parse().unwrap()),
-        5_000,
-        2_000,
-        1_000,
-    );
+#[ignore = "takes half an hour without optimisation"]
+fn three_thousand_shops_are_covered() {
+    let study = Study::new(0..3_000, 5_000, 2_000, 1_000);
     study.check();
     for (what, counted) in WHAT.iter().zip(study.counted) {
-        assert!((0.88..=0.92).contains(&counted.mean), "{what}: {counted:?}");
+        assert!(PROMISED.contains(&counted.mean), "{what}: {counted:?}");
+    }
+    // As near as its own error lets one see.
+    for (what, adjusted) in WHAT.iter().zip(study.adjusted) {
+        assert!((adjusted.mean - LEVEL).abs() < 0.01, "{what}: {adjusted:?}");
     }
 }
