@@ -2,13 +2,18 @@
 
 use std::fmt;
 use std::hash::BuildHasher;
+use std::hint::black_box;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 use super::member::Member;
 use super::names::AccountId;
+
+/// About as many as are looked at together.
+type Few<T> = SmallVec<[T; 32]>;
 
 /// Members in the order in which they came, and a table of their places.
 ///
@@ -38,6 +43,25 @@ impl Members {
 
     pub(crate) fn at(&self, place: usize) -> Option<&Arc<Member>> {
         self.all.get(place).map(|(_, member)| member)
+    }
+
+    /// Looks at some members: at each one's slot first, then at all that these tell of, and so on, so that
+    /// no look waits for the one before it.
+    pub(crate) fn warm<'a>(&self, accounts: impl Iterator<Item = &'a AccountId>) {
+        let hashes: Few<u64> = accounts.map(|a| self.hasher.hash_one(a)).collect();
+        // The first slot of a hash is the right one, but for one in a hundred.
+        let places = hashes.iter();
+        let places: Few<usize> = places
+            .filter_map(|hash| self.places.find(*hash, |_| true).copied())
+            .collect();
+        let members: Few<&Member> = places
+            .iter()
+            .filter_map(|place| self.at(*place))
+            .map(|member| &**member)
+            .collect();
+        let seen = members.iter().fold(0, |seen, member| seen ^ member.glance());
+        let lots = members.iter();
+        black_box(lots.fold(seen, |seen, member| seen ^ member.lots.glance()));
     }
 
     /// The member at a place that this table gave.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
 
+use super::command::Command;
 use super::deed::Deed;
 use super::entry::Entry;
 use super::member::Member;
@@ -60,6 +61,10 @@ impl Deeds for History {
 
     fn sheet(&mut self) -> &mut Sheet {
         self.recall.sheet()
+    }
+
+    fn warm(&mut self, commands: &[Command]) {
+        self.recall.warm(commands.iter().map(|command| &command.id));
     }
 
     fn note(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -81,6 +82,15 @@ impl Recall {
             let deed = deed_of(id, self.entry(slot.first)?, self.amendment(slot))?;
             Some((u64::from(slot.version), deed))
         })
+    }
+
+    /// Looks at where some commands are found.
+    pub(crate) fn warm<'a>(&self, ids: impl Iterator<Item = &'a CommandId>) {
+        let slots = ids.filter_map(|id| {
+            let hash = Slot::spread(self.hash(id));
+            self.commands.find(hash, |_| true)
+        });
+        black_box(slots.fold(0, |seen, slot| seen ^ slot.first));
     }
 
     /// Notes what the latest entries tell of commands.

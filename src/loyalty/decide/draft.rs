@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 use super::super::apply::{apply, apply_to};
 use super::super::book::{Book, Written};
 use super::super::calendar;
-use super::super::command::Command;
-use super::super::deed::{Deed, Part, Subject};
+use super::super::command::{Action, Command};
+use super::super::deed::{Deed, Digest, Part, Subject};
 use super::super::entry::{Change, Entry};
 use super::super::lot::{Lot, LotNumber, Pot, Take};
 use super::super::lots::Lots;
@@ -237,9 +237,10 @@ impl<'a> Draft<'a> {
         account: &AccountId,
         lot: NewLot,
     ) -> Result<LotNumber, Refusal> {
-        let number = *self.numbers.get(self.lots_used).ok_or(Refusal::Overflow {
-            what: "number of lots",
-        })?;
+        let Some(&number) = self.numbers.get(self.lots_used) else {
+            let what = "number of lots";
+            return Err(Refusal::Overflow { what });
+        };
         self.lots_used += 1;
         self.post(Change::Opened {
             account: account.clone(),
@@ -272,9 +273,12 @@ impl<'a> Draft<'a> {
             Expiry::EndOfNextYear => calendar::start_of_year(now, 2),
             Expiry::FixedDate { at } => Some(at),
         };
-        expires_at.map(Some).ok_or(Refusal::Overflow {
-            what: "expiry of the points",
-        })
+        match expires_at {
+            Some(_) => Ok(expires_at),
+            None => Err(Refusal::Overflow {
+                what: "expiry of the points",
+            }),
+        }
     }
 
     /// Notes an activity: under [`Expiry::Inactivity`] all lots get a new expiry.
@@ -353,6 +357,10 @@ impl<'a> Draft<'a> {
             deed: deed.clone(),
             subject: Box::new(subject),
         })
+    }
+
+    pub(super) fn digest(&mut self, action: &Action) -> Digest {
+        self.book.digest(action)
     }
 
     /// The last entry: the command was carried out. It is never undone.
