@@ -77,8 +77,8 @@ impl Shelf {
     fn get(&self, key: &Key) -> Versioned {
         let found = match key {
             Key::Member(account) => {
-                let member = self.states.members.get(account);
-                member.map(|m| (m.revision, Record::Member(Arc::clone(m))))
+                let member = self.states.members.shared(account);
+                member.map(|m| (m.revision, Record::Member(m)))
             }
             Key::Deed(id) => {
                 let found = self.history.find(id);
@@ -179,22 +179,24 @@ impl Store for MemoryStore {
         &self,
         visit: &mut dyn FnMut(&Key, &Record) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let shelf = self.shelf();
-        let brought = &shelf.history.brought;
-        let members = shelf.states.members.iter();
-        let members =
-            members.map(|(account, m)| (Key::Member(account.clone()), Record::Member(m.clone())));
+        let mut shelf = self.shelf();
+        let books = shelf.get(&Key::Books).record;
+        let Shelf {
+            states, history, ..
+        } = &mut *shelf;
+        let brought = &history.brought;
+        let members = states.members.share_all();
+        let members = members.map(|(account, m)| (Key::Member(account.clone()), Record::Member(m)));
         let deeds = brought.iter();
         let deeds =
             deeds.map(|(id, (_, deed))| (Key::Deed(id.clone()), Record::Deed(deed.clone())));
-        let books = shelf.get(&Key::Books).record;
         let books = books.map(|books| (Key::Books, books));
         for (key, record) in members.chain(deeds).chain(books) {
             if visit(&key, &record).is_break() {
                 return Ok(());
             }
         }
-        shelf.history.recall.each(&mut |id, deed| {
+        history.recall.each(&mut |id, deed| {
             if brought.contains_key(&id) {
                 return ControlFlow::Continue(());
             }

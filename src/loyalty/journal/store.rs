@@ -354,8 +354,7 @@ impl Store for JournalStore {
         for key in keys {
             let found = match key {
                 Key::Member(account) => {
-                    let member = shelf.states.members.get(account);
-                    let member = member.map(|member| Record::Member(Arc::clone(member)));
+                    let member = shelf.states.members.share(account).map(Record::Member);
                     member.map(|member| (shelf.version(key).unwrap_or(0), member))
                 }
                 Key::Books => match shelf.books_version {
@@ -404,7 +403,7 @@ impl Store for JournalStore {
         let (members, books, segments, end) = {
             let shelf = self.shelf();
             let end = shelf.end.position;
-            let shelf = self.wait(shelf, end)?;
+            let mut shelf = self.wait(shelf, end)?;
             let members: Vec<_> = shelf.members().collect();
             let books = (shelf.books_version, shelf.states.books());
             (members, books, Arc::clone(&shelf.segments), end)
@@ -443,7 +442,7 @@ impl Store for JournalStore {
         visit: &mut dyn FnMut(&AccountId, &Member) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let members: Vec<_> = {
-            let shelf = self.shelf();
+            let mut shelf = self.shelf();
             shelf.usable()?;
             shelf.members().collect()
         };

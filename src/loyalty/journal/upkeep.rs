@@ -111,7 +111,7 @@ impl JournalStore {
 
     fn write_snapshot(&self, upkeep: &mut Upkeep) -> Result<(), JournalError> {
         let (summary, members) = {
-            let shelf = self.shelf();
+            let mut shelf = self.shelf();
             let members: Vec<_> = shelf.members().collect();
             let summary = Summary {
                 place: shelf.end,
