@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::BuildHasher;
 use std::hint::black_box;
+use std::ops::Range;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -127,10 +128,25 @@ impl Members {
         Some(self.all.get_mut(place)?.member.share())
     }
 
-    /// All members, for somebody else, without copies.
+    /// All members, for somebody else, without copies. Each takes twice the memory until it is changed or
+    /// [taken back](Members::take_back).
     pub(crate) fn share_all(&mut self) -> impl Iterator<Item = (&AccountId, Arc<Member>)> {
         let all = self.all.iter_mut();
         all.map(|named| (&named.name, named.member.share()))
+    }
+
+    /// Members at some places are here again if nobody else has them any more; whether there are any so far.
+    pub(crate) fn take_back(&mut self, places: Range<usize>) -> bool {
+        let end = places.end.min(self.len());
+        let some = self.all.get_mut(places.start..end).unwrap_or_default();
+        for named in &mut *some {
+            if let Held::Shared(shared) = &mut named.member
+                && Arc::get_mut(shared).is_some()
+            {
+                named.member.alone();
+            }
+        }
+        !some.is_empty()
     }
 
     /// The member at a place that this table gave, to be changed, and what others still have of it.
@@ -268,6 +284,13 @@ mod tests {
         assert!(Arc::ptr_eq(&others.unwrap(), &given));
         assert_eq!(members.alone(place).1, None);
         assert_eq!([&*given, &*copy], [&*member(1), &*member(1)]);
+        // Taken back when nobody has it.
+        let is_here = |members: &Members| matches!(members.all[0].member, Held::Own(_));
+        let shared = members.share(&"ann".into()).unwrap();
+        assert!(members.take_back(0..9) && !is_here(&members));
+        drop(shared);
+        assert!(members.take_back(0..9) && is_here(&members));
+        assert!(!members.take_back(1..9));
         assert_eq!(members.get(&"ann".into()), Some(&*member(2)));
         members.put(place, given);
         assert_eq!(members.get(&"ann".into()), Some(&*member(1)));

@@ -179,24 +179,23 @@ impl Store for MemoryStore {
         &self,
         visit: &mut dyn FnMut(&Key, &Record) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let mut shelf = self.shelf();
-        let books = shelf.get(&Key::Books).record;
-        let Shelf {
-            states, history, ..
-        } = &mut *shelf;
-        let brought = &history.brought;
-        let members = states.members.share_all();
-        let members = members.map(|(account, m)| (Key::Member(account.clone()), Record::Member(m)));
+        let shelf = self.shelf();
+        let brought = &shelf.history.brought;
+        let members = shelf.states.members().map(|(account, member)| {
+            let copy = Record::Member(Arc::new(member.clone()));
+            (Key::Member(account.clone()), copy)
+        });
         let deeds = brought.iter();
         let deeds =
             deeds.map(|(id, (_, deed))| (Key::Deed(id.clone()), Record::Deed(deed.clone())));
+        let books = shelf.get(&Key::Books).record;
         let books = books.map(|books| (Key::Books, books));
         for (key, record) in members.chain(deeds).chain(books) {
             if visit(&key, &record).is_break() {
                 return Ok(());
             }
         }
-        history.recall.each(&mut |id, deed| {
+        shelf.history.recall.each(&mut |id, deed| {
             if brought.contains_key(&id) {
                 return ControlFlow::Continue(());
             }
