@@ -161,7 +161,7 @@ impl Members {
 
     /// Replaces the member at a place that this table gave.
     pub(crate) fn put(&mut self, place: usize, member: Arc<Member>) {
-        self.all[place].member = Held::Shared(member);
+        self.all[place].member = Arc::try_unwrap(member).map_or_else(Held::Shared, Held::Own);
     }
 
     /// The member of an account, to be changed; somebody new where there is none.
@@ -180,6 +180,10 @@ impl Members {
             hasher,
         } = self;
         let place = all.len();
+        if place == all.capacity() {
+            // Memory for little more than there is.
+            all.reserve_exact((place / 8).max(4));
+        }
         let hash = hasher.hash_one(&name);
         let member = Held::Own(Member::unknown());
         all.push(Named { name, member });

@@ -493,7 +493,6 @@ pub(super) fn takes(parts: &[Part]) -> Vec<Take> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use proptest::prelude::*;
 
