@@ -98,7 +98,7 @@ fn bytes_a_new_lot(samples: &[Sample], count: usize) -> Option<f64> {
     let pairs = samples.windows(2).filter(|pair| pair[0].0 >= count / 2);
     let opened = |pair: &[Sample]| (pair[0].1 as f64, (pair[1].2 << 20) as f64);
     let mut opened = pairs.map(opened);
-    let ((lots, bytes), (lots_after, bytes_after)) = (opened.next()?, opened.last()?);
+    let ((lots, bytes), (lots_after, bytes_after)) = (opened.next()?, opened.next_back()?);
     (lots_after > lots).then(|| (bytes_after - bytes) / (lots_after - lots))
 }
 

@@ -82,7 +82,7 @@ impl Slots {
 
     /// The first place of a hash: the same share of all places as the hash is of all hashes.
     fn start(&self, hash: u32) -> usize {
-        ((u64::from(hash) * self.places.len() as u64) >> 32) as usize
+        ((u128::from(hash) * self.places.len() as u128) >> 32) as usize
     }
 
     /// Puts a slot at the first empty place of its hash; there is one.
