@@ -1,9 +1,12 @@
 //! Pareto/NBD with covariates that change in time: season, campaigns, prices.
 
 mod answers;
+mod counts;
 mod design;
 mod fit;
+mod intervals;
 mod likelihood;
+mod posterior;
 
 use serde::{Deserialize, Serialize};
 
@@ -252,28 +255,16 @@ impl DynamicParetoNbd {
     /// beyond 200 somewhere; [`FitError`](crate::error::FitError) without customers, or when nobody was
     /// observed for any time.
     pub fn log_likelihood_of(&self, data: &PathHistories<'_>) -> Result<f64, Error> {
-        let (design, rates) = self.arranged(data)?;
+        let design = Design::new(data, &self.columns(data)?)?;
         let counts = Counts::new(&data.histories().distinct())?;
         let coefficients = self.coefficients();
+        let rates = coefficients.rates(&design)?;
         let point = self.point(&coefficients);
         Ok(likelihood::value(&design, &counts, &rates, &point))
     }
 
     fn columns(&self, data: &PathHistories<'_>) -> Result<Columns, ConfigError> {
-        Columns::find(
-            data.paths(),
-            self.trans.iter().map(|effect| effect.name.as_str()),
-            self.life.iter().map(|effect| effect.name.as_str()),
-        )
-    }
-
-    /// The data and the factors of each level of their covariates.
-    fn arranged(&self, data: &PathHistories<'_>) -> Result<(Design, Vec<Rates>), Error> {
-        let design = Design::new(data, &self.columns(data)?)?;
-        let coefficients = self.coefficients();
-        let rates = design.rates(&coefficients.trans, &coefficients.life);
-        let rates = rates.ok_or_else(|| beyond_sense("in the observation".to_owned()))?;
-        Ok((design, rates))
+        Columns::find(data.paths(), names(&self.trans), names(&self.life))
     }
 
     fn coefficients(&self) -> Coefficients {
@@ -300,6 +291,18 @@ impl DynamicParetoNbd {
 struct Coefficients {
     trans: Vec<f64>,
     life: Vec<f64>,
+}
+
+impl Coefficients {
+    /// The factors of each level of the covariates.
+    fn rates(&self, design: &Design) -> Result<Vec<Rates>, ConfigError> {
+        let rates = design.rates(&self.trans, &self.life);
+        rates.ok_or_else(|| beyond_sense("in the observation or the horizon".to_owned()))
+    }
+}
+
+fn names(effects: &[Effect]) -> impl Iterator<Item = &str> {
+    effects.iter().map(|effect| effect.name.as_str())
 }
 
 fn check(setting: &'static str, effects: &[Effect]) -> Result<(), ConfigError> {
