@@ -168,27 +168,7 @@ impl Args {
                 other => return Err(format!("unknown option {other}")),
             }
         }
-        let named = customer.is_some() || time.is_some() || amount.is_some();
-        args.source = match (transactions, summary) {
-            (Some(_), Some(_)) => {
-                return Err("--transactions and --summary exclude each other".to_owned());
-            }
-            (None, _) if named => {
-                return Err("--customer, --time and --amount go with --transactions".to_owned());
-            }
-            (Some(path), None) => Source::Transactions {
-                path,
-                customer: customer.unwrap_or_else(|| "customer".to_owned()),
-                time: time.unwrap_or_else(|| "time".to_owned()),
-                amount: match amount {
-                    Some(name) if name == "none" => None,
-                    Some(name) => Some(name),
-                    None => Some("amount".to_owned()),
-                },
-            },
-            (None, Some(path)) => Source::Summary(path),
-            (None, None) => Source::Shipped,
-        };
+        args.source = source(transactions, summary, [customer, time, amount])?;
         if covariates.is_none() && dynamic.files.is_empty() && key.is_some() {
             return Err("--covariate-key goes with --covariates".to_owned());
         }
@@ -298,6 +278,32 @@ impl DynamicWords {
             leaving,
             days: days.unwrap_or(7),
         }))
+    }
+}
+
+fn source(
+    transactions: Option<PathBuf>,
+    summary: Option<PathBuf>,
+    columns: [Option<String>; 3],
+) -> Result<Source, String> {
+    if transactions.is_none() && columns.iter().any(Option::is_some) {
+        return Err("--customer, --time and --amount go with --transactions".to_owned());
+    }
+    let [customer, time, amount] = columns;
+    match (transactions, summary) {
+        (Some(_), Some(_)) => Err("--transactions and --summary exclude each other".to_owned()),
+        (Some(path), None) => Ok(Source::Transactions {
+            path,
+            customer: customer.unwrap_or_else(|| "customer".to_owned()),
+            time: time.unwrap_or_else(|| "time".to_owned()),
+            amount: match amount {
+                Some(name) if name == "none" => None,
+                Some(name) => Some(name),
+                None => Some("amount".to_owned()),
+            },
+        }),
+        (None, Some(path)) => Ok(Source::Summary(path)),
+        (None, None) => Ok(Source::Shipped),
     }
 }
 

@@ -109,7 +109,15 @@ use crate::summary::PathHistories;
 ///
 /// A customer alive at T has λ ~ Gamma(r + x, α + A(T)) and μ ~ Gamma(s, β + B(T)). So the expected
 /// purchases of the horizon are P(alive) (r + x) / (α + A(T)) ∫ a(t) (1 + (B(t) − B(T)) / (β + B(T)))^−s dt,
-/// segment by segment in closed form.
+/// segment by segment in closed form. How many there will be is a negative binomial number over the time
+/// on the clock A until the customer leaves: another integral of a positive function for each segment
+/// ([`count_probabilities`](Self::count_probabilities)).
+///
+/// # How sure it is, and how good
+///
+/// [`Fitted::posterior`] draws plausible parameters, of which [`Posterior`](super::interval::Posterior) has
+/// the intervals of each customer and of all. [`compare`](super::compare) tries the model beside the others on
+/// a hold-out, as a [`Candidate::Dynamic`](super::compare::Candidate::Dynamic).
 ///
 /// Source: Bachmann, Meierer and Näf (2021), The Role of Time-Varying Contextual Factors in Latent
 /// Attrition Models for Customer Base Analysis, *Marketing Science* 40(4), 783–809.

@@ -10,6 +10,7 @@ use super::{DynamicParetoNbd, Effect};
 use crate::error::{ConfigError, Error, FitError};
 use crate::lifetime::covariates::EQUAL;
 use crate::lifetime::fit::{Ending, Support, Verdict, search};
+use crate::lifetime::pareto_nbd::NAMES;
 use crate::lifetime::rates::Counts;
 use crate::lifetime::{FitOptions, FitReport, FitStatus, Fitted, ParetoNbd};
 use crate::numeric::optimise::{Evaluation, Limits};
@@ -225,7 +226,7 @@ impl Free {
         &self,
         values: &'v [f64],
     ) -> impl Iterator<Item = (Cow<'static, str>, f64, Support)> + Clone + use<'v> {
-        let base = ["r", "alpha", "s", "beta"].map(|name| (Cow::Borrowed(name), Support::Positive));
+        let base = NAMES.map(|name| (Cow::Borrowed(name), Support::Positive));
         let coefficients = self.names.iter().cloned();
         let coefficients = coefficients.map(|name| (Cow::Owned(name), Support::Real));
         let names: Vec<_> = base.into_iter().chain(coefficients).collect();

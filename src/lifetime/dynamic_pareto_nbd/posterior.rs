@@ -7,6 +7,7 @@ use super::{DynamicParetoNbd, names};
 use crate::error::{ConfigError, Error};
 use crate::lifetime::covariates::EQUAL;
 use crate::lifetime::fit::Support;
+use crate::lifetime::pareto_nbd::NAMES;
 use crate::lifetime::posterior::{self, Posterior, PosteriorOptions, Target};
 use crate::lifetime::rates::Counts;
 use crate::lifetime::{FitOptions, Fitted};
@@ -83,7 +84,7 @@ impl<'f> Data<'f> {
 
 /// The coefficients as the report has them: those that were held equal are one.
 fn free(fitted: &Fitted<DynamicParetoNbd>) -> Result<Free, ConfigError> {
-    let estimates = fitted.report.parameters.iter().skip(4);
+    let estimates = fitted.report.parameters.iter();
     let reported: Vec<&str> = estimates.map(|estimate| estimate.name.as_ref()).collect();
     let held = reported.iter().filter_map(|name| name.split_once('.'));
     let held = held.filter(|(prefix, _)| *prefix == EQUAL);
@@ -97,10 +98,13 @@ fn free(fitted: &Fitted<DynamicParetoNbd>) -> Result<Free, ConfigError> {
         penalties: [0.0; 2],
         search: &FitOptions::default(),
     })?;
-    if free.names != reported {
+    let own = BASE
+        .into_iter()
+        .chain(free.names.iter().map(String::as_str));
+    if !own.eq(reported.iter().copied()) {
         return Err(ConfigError::OutOfRange {
             setting: "report",
-            value: format!("of the coefficients {}", reported.join(", ")),
+            value: format!("of the parameters {}", reported.join(", ")),
             expected: "the report of this model's own fit",
         });
     }
