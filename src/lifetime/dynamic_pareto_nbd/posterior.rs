@@ -98,7 +98,7 @@ fn free(fitted: &Fitted<DynamicParetoNbd>) -> Result<Free, ConfigError> {
         penalties: [0.0; 2],
         search: &FitOptions::default(),
     })?;
-    let own = BASE
+    let own = NAMES
         .into_iter()
         .chain(free.names.iter().map(String::as_str));
     if !own.eq(reported.iter().copied()) {
