@@ -156,8 +156,7 @@ impl Design {
             let end = design.segments.len();
             let mut reached = 0.0;
             for stretch in data.since(data.end()) {
-                // NaN is no time.
-                if !(reached < horizon) {
+                if reached >= horizon {
                     break;
                 }
                 let segment = levels.segment(data.paths(), customer, stretch)?;
