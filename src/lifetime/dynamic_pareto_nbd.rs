@@ -83,7 +83,8 @@ use crate::summary::PathHistories;
 ///
 /// Segments, the times in which a customer's covariates do not change, make the cost of a fit: each
 /// one after the last purchase takes five to seven points of an integration in each of some ten steps. 600
-/// customers with two years of weeks take a small part of a second.
+/// customers with two years of weeks take a small part of a second; a thousand draws from their posterior
+/// and the intervals of all of them over the next four years some 2.5 CPU seconds.
 ///
 /// # How it is computed
 ///

@@ -47,6 +47,9 @@
 //! log-normal prior decides how far they run, and the answers should be read with that in mind. A
 //! penalty of the fit is not part of the posterior.
 //!
+//! With covariates the answers need them too: [`Posterior::intervals_with`] of static ones, and the methods of
+//! a posterior of [`DynamicParetoNbd`](super::DynamicParetoNbd) for those that change in time.
+//!
 //! # How it is made
 //!
 //! Parameter sets are proposed around the maximum (of the likelihood, or with a proper prior of the

@@ -2,6 +2,7 @@
 //! definition, on data simulated from it, and at its limits.
 
 mod counts;
+mod coverage;
 mod fit;
 mod posterior;
 mod refusals;
@@ -336,6 +337,11 @@ fn values_are_purchases_times_spend() {
 
 /// Customers of the model itself: a season for all, mailings for each.
 fn simulated(customers: usize, seed: u64) -> (Purchases, CovariatePaths) {
+    simulated_with(0.25, customers, seed)
+}
+
+/// The same with mailings in some share of the weeks.
+fn simulated_with(mailed: f64, customers: usize, seed: u64) -> (Purchases, CovariatePaths) {
     const WEEKS: usize = 104;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let season: Vec<f64> = (0..WEEKS)
@@ -343,7 +349,7 @@ fn simulated(customers: usize, seed: u64) -> (Purchases, CovariatePaths) {
         .collect();
     let mut mailings = Vec::with_capacity(customers * WEEKS);
     mailings
-        .extend((0..customers * WEEKS).map(|_| f64::from(u8::from(rng.random::<f64>() < 0.25))));
+        .extend((0..customers * WEEKS).map(|_| f64::from(u8::from(rng.random::<f64>() < mailed))));
     let mut all = Vec::with_capacity(customers);
     for customer in 0..customers {
         // Gamma(2, rate 8) and Gamma(1, rate 30).

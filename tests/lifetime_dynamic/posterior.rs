@@ -151,18 +151,18 @@ fn values_are_purchases_times_spend_draw_by_draw() {
     let by_draw = by_draw.unwrap();
     close(purchases.customers[2].upper, by_draw.upper, 1e-9);
     close(purchases.customers[2].mean, by_draw.mean, 1e-9);
-    // As many pairs as the longer has draws: of each purchase's draw two of spend.
-    let spend = [10.0, 30.0].map(|v| GammaGamma::new(6.25, 3.74, v).unwrap());
-    let certain = Posterior::certain(spend[0]);
-    let one = posterior
+    let spend = GammaGamma::new(6.25, 3.74, 10.0).unwrap();
+    let certain = Posterior::certain(spend);
+    let found = posterior
         .value_over(&data, &certain, discount, horizon, 0.8)
         .unwrap();
-    let at_one = |fit: &DynamicParetoNbd| fit.value_over(&data, &spend[0], discount, horizon);
-    let all = posterior
-        .interval(0.8, |model| at_one(model).unwrap().iter().sum())
-        .unwrap();
-    close(one.total.lower, all.lower, 1e-9);
-    close(one.total.upper, all.upper, 1e-9);
+    let all = posterior.interval(0.8, |model| {
+        let values = model.value_over(&data, &spend, discount, horizon);
+        values.unwrap().iter().sum()
+    });
+    let all = all.unwrap();
+    close(found.total.lower, all.lower, 1e-9);
+    close(found.total.upper, all.upper, 1e-9);
     let without_mean = Posterior::certain(GammaGamma::new(6.25, 0.7, 10.0).unwrap());
     let error = posterior.value_over(&data, &without_mean, discount, horizon, 0.8);
     assert!(matches!(
