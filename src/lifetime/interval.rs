@@ -47,6 +47,9 @@
 //! log-normal prior decides how far they run, and the answers should be read with that in mind. A
 //! penalty of the fit is not part of the posterior.
 //!
+//! With covariates the answers need them too: [`Posterior::intervals_with`] of static ones, and the methods of
+//! a posterior of [`DynamicParetoNbd`](super::DynamicParetoNbd) for those that change in time.
+//!
 //! # How it is made
 //!
 //! Parameter sets are proposed around the maximum (of the likelihood, or with a proper prior of the
@@ -449,6 +452,41 @@ fn part(distinct: &DistinctHistories, from: usize, most: usize) -> Histories {
         columns.mean_spend.push(0.0);
     }
     Histories::from_valid_columns(distinct.unit(), columns)
+}
+
+/// A portfolio that is put together row by row.
+#[derive(Clone)]
+pub(super) struct Gathering {
+    tail: f64,
+    customers: Vec<Interval>,
+    totals: Vec<f64>,
+}
+
+impl Gathering {
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] unless 0 < `level` < 1.
+    pub(super) fn new(level: f64, draws: usize) -> Result<Self, ConfigError> {
+        Ok(Self {
+            tail: tail(level)?,
+            customers: Vec::new(),
+            totals: vec![0.0; draws],
+        })
+    }
+
+    /// Adds a row's answers, one for each draw; their order is lost.
+    pub(super) fn add(&mut self, answers: &mut [f64]) {
+        for (total, answer) in self.totals.iter_mut().zip(&*answers) {
+            *total += answer;
+        }
+        self.customers.push(Interval::of(answers, self.tail));
+    }
+
+    pub(super) fn portfolio(mut self) -> Portfolio {
+        Portfolio {
+            customers: self.customers,
+            total: Interval::of(&mut self.totals, self.tail),
+        }
+    }
 }
 
 /// The rows of each distinct history.

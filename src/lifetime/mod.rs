@@ -45,7 +45,7 @@
 //! | when will a customer buy next, how many purchases will it be, who is alive in a year | [`FuturePurchases`] |
 //! | how sure is that | [`interval`] |
 //! | any of these (and [`Sbg`]), where the channel, the age or another trait of the customers plays a part | [`WithCovariates`] |
-//! | which of these models predicts my customers best | [`compare`] |
+//! | which of these models, with covariates or without, predicts my customers best | [`compare`] |
 //! | purchases on set occasions (a yearly appeal, a monthly box) | [`BgBb`] |
 //! | contracts: who will still be there, for how long | [`Sbg`] |
 //! | contracts whose retention first falls, or a better fit of the first renewals | [`Bdw`] |
