@@ -1,12 +1,15 @@
 //! EASE: what each item says of each other, in closed form.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde::{Deserialize, Serialize};
 
 use super::Scorer;
 use super::item_weights::{ItemWeights, Linear, by_items_taken, counted};
 use super::saved::Format;
+use super::taken::Taken;
 use crate::error::{ConfigError, DataError, Error, FitError};
-use crate::numeric::inverse::invert;
+use crate::numeric::inverse::{Element, NoInverse, invert};
 use crate::numeric::reduce::each_block;
 use crate::summary::{InteractionMatrix, ItemGram};
 
@@ -83,17 +86,36 @@ impl Ease {
     /// out the rarest items, or take a model whose weights are sparse. [`FitError::NotIdentified`] for a λ so small
     /// that the precision does not tell the items apart.
     pub fn fit(matrix: &InteractionMatrix, config: &EaseConfig) -> Result<Self, Error> {
-        let items = matrix.columns();
-        config.check(items)?;
-        let binary = Taken::new(matrix);
+        Self::fit_until(matrix, config, &|| false)
+    }
+
+    /// As [`fit`](Self::fit), until `cancelled` says true; it is asked every few million operations, by any thread.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), and [`FitError::Cancelled`].
+    pub fn fit_until(
+        matrix: &InteractionMatrix,
+        config: &EaseConfig,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Self, Error> {
+        config.check(matrix.columns())?;
+        // Once true it stays so, or work that was left out would be taken for done.
+        let stopped = AtomicBool::new(false);
+        let stop = || {
+            if cancelled() {
+                stopped.store(true, Ordering::Relaxed);
+            }
+            stopped.load(Ordering::Relaxed)
+        };
+        let taken = Taken::new(matrix);
         let weights = match config.precision {
             Precision::Single => {
-                let counts = binary.counts(|sum: &mut f32| *sum += 1.0);
-                DenseWeights::Single(weights(counts, items as usize, config.lambda as f32)?)
+                let counts = upper_triangle(&taken, &stop);
+                DenseWeights::Single(weights(counts, config.lambda as f32, &stop)?)
             }
             Precision::Double => {
-                let counts = binary.counts(|sum: &mut f64| *sum += 1.0);
-                DenseWeights::Double(weights(counts, items as usize, config.lambda)?)
+                let counts = upper_triangle(&taken, &stop);
+                DenseWeights::Double(weights(counts, config.lambda, &stop)?)
             }
         };
         Ok(Self {
@@ -135,15 +157,14 @@ impl Ease {
     ) -> Result<Self, Error> {
         config.check(gram.items())?;
         let seen = counted(gram, seen)?;
-        let items = gram.items() as usize;
         let weights = match config.precision {
             Precision::Single => {
-                let counts = lower_triangle(gram, |count| count as f32);
-                DenseWeights::Single(weights(counts, items, config.lambda as f32)?)
+                let counts = counted_triangle(gram, |count| count as f32);
+                DenseWeights::Single(weights(counts, config.lambda as f32, &|| false)?)
             }
             Precision::Double => {
-                let counts = lower_triangle(gram, |count| count as f64);
-                DenseWeights::Double(weights(counts, items, config.lambda)?)
+                let counts = counted_triangle(gram, |count| count as f64);
+                DenseWeights::Double(weights(counts, config.lambda, &|| false)?)
             }
         };
         Ok(Self {
@@ -190,44 +211,29 @@ impl EaseConfig {
     }
 }
 
-/// Who took what, without how much.
-struct Taken {
-    customers: InteractionMatrix,
-    items: InteractionMatrix,
-}
-
-impl Taken {
-    fn new(matrix: &InteractionMatrix) -> Self {
-        Self {
-            customers: matrix.clone(),
-            items: matrix.transposed(),
+/// XᵀX, row by row, on and right of the diagonal.
+fn upper_triangle<T: Element>(taken: &Taken, cancelled: &(dyn Fn() -> bool + Sync)) -> Vec<T> {
+    let items = taken.items.count();
+    let mut counts = vec![T::zero(); items * items];
+    each_block(&mut counts, items.max(1), |item, row| {
+        if cancelled() {
+            return;
         }
-    }
-
-    /// XᵀX, the lower triangle, column by column.
-    fn counts<T: Copy + Default + Send + Sync>(&self, count: impl Fn(&mut T) + Sync) -> Vec<T> {
-        let items = self.items.rows() as usize;
-        let mut counts = vec![T::default(); items * items];
-        each_block(&mut counts, items.max(1), |item, column| {
-            let (customers, weights) = self.items.row(item as u32);
-            let took = customers.iter().zip(weights);
-            for (&customer, _) in took.filter(|(_, weight)| **weight > 0.0) {
-                let (others, weights) = self.customers.row(customer);
-                let from = others.partition_point(|&other| (other as usize) < item);
-                let others = others.iter().zip(weights).skip(from);
-                for (&other, _) in others.filter(|(_, weight)| **weight > 0.0) {
-                    count(&mut column[other as usize]);
-                }
+        for &customer in taken.items.row(item) {
+            let others = taken.customers.row(customer as usize);
+            let from = others.partition_point(|&other| (other as usize) < item);
+            for &other in others.iter().skip(from) {
+                row[other as usize] += T::one();
             }
-        });
-        counts
-    }
+        }
+    });
+    counts
 }
 
-/// XᵀX, the lower triangle, column by column.
-fn lower_triangle<T: Copy + Default>(gram: &ItemGram, number: impl Fn(u64) -> T) -> Vec<T> {
+/// As [`upper_triangle`], of pairs that were counted.
+fn counted_triangle<T: Element>(gram: &ItemGram, number: impl Fn(u64) -> T) -> Vec<T> {
     let items = gram.items() as usize;
-    let mut counts = vec![T::default(); items * items];
+    let mut counts = vec![T::zero(); items * items];
     for (left, right, count) in gram.pairs() {
         if let Some(place) = counts.get_mut(left as usize * items + right as usize) {
             *place = number(count);
@@ -236,12 +242,13 @@ fn lower_triangle<T: Copy + Default>(gram: &ItemGram, number: impl Fn(u64) -> T)
     counts
 }
 
-/// B of the counts.
-fn weights<T: nalgebra::RealField + Copy>(
+/// B of the counts, of which only those on and right of the diagonal are read.
+fn weights<T: Element>(
     mut counts: Vec<T>,
-    items: usize,
     lambda: T,
+    cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Vec<T>, FitError> {
+    let items = counts.len().isqrt();
     for count in counts.iter_mut().step_by(items + 1) {
         *count += lambda;
     }
@@ -249,21 +256,51 @@ fn weights<T: nalgebra::RealField + Copy>(
         parameter: "the weights of the items",
         reason: "lambda is too small for the precision, increase it",
     };
-    if !invert(&mut counts, items) {
-        return Err(degenerate);
+    let stopped = FitError::Cancelled { iterations: 0 };
+    match invert(&mut counts, items, cancelled) {
+        Ok(()) => {}
+        Err(NoInverse::NotPositiveDefinite) => return Err(degenerate),
+        Err(NoInverse::Cancelled) => return Err(stopped),
     }
-    let diagonal = counts.iter().step_by(items + 1);
+    match divide_by_diagonal(&mut counts, items, cancelled) {
+        None => Err(stopped),
+        Some(false) => Err(degenerate),
+        Some(true) => Ok(counts),
+    }
+}
+
+/// B of −P: P[i, j] / −P[j, j], and 0 on the diagonal. Only what is on and right of the diagonal is read, all is written. Whether
+/// all numbers are finite; `None` when cancelled.
+fn divide_by_diagonal<T: Element>(
+    inverse: &mut [T],
+    n: usize,
+    cancelled: &(dyn Fn() -> bool + Sync),
+) -> Option<bool> {
+    /// Of a tile both sides stay in cache.
+    const TILE: usize = 32;
+    let diagonal = inverse.iter().step_by(n + 1);
     let scale: Vec<T> = diagonal.map(|&value| -T::one() / value).collect();
-    each_block(&mut counts, items.max(1), |item, row| {
-        for (weight, &scale) in row.iter_mut().zip(&scale) {
-            *weight *= scale;
+    let mut finite = true;
+    for first in (0..n).step_by(TILE) {
+        if cancelled() {
+            return None;
         }
-        row[item] = T::zero();
-    });
-    if counts.iter().all(T::is_finite) {
-        return Ok(counts);
+        for right in (first..n).step_by(TILE) {
+            for row in first..n.min(first + TILE) {
+                for column in right.max(row + 1)..n.min(right + TILE) {
+                    let value = inverse[row * n + column];
+                    let (to, from) = (value * scale[column], value * scale[row]);
+                    inverse[row * n + column] = to;
+                    inverse[column * n + row] = from;
+                    finite &= to.is_finite() && from.is_finite();
+                }
+            }
+        }
     }
-    Err(degenerate)
+    for value in inverse.iter_mut().step_by(n + 1) {
+        *value = T::zero();
+    }
+    Some(finite)
 }
 
 /// Weights of which hardly any is 0, item after item.
