@@ -343,6 +343,42 @@ fn mirror<T: Copy>(matrix: &mut [T], n: usize) {
     }
 }
 
+/// Multiplies the columns of a symmetric matrix, of which the triangle on and right of the diagonal is read and all is written,
+/// each by its number. Whether it came to the end before it was cancelled.
+pub(crate) fn scale_columns<T: Element>(
+    matrix: &mut [T],
+    scale: &[T],
+    cancelled: &(dyn Fn() -> bool + Sync),
+) -> bool {
+    /// The side of a square that is turned round in the nearest cache.
+    const TILE: usize = 32;
+    let n = scale.len();
+    let mut turned = [T::zero(); TILE * TILE];
+    for (top, by_row) in (0..n).step_by(TILE).zip(scale.chunks(TILE)) {
+        if cancelled() {
+            return false;
+        }
+        let places = (top..n).step_by(TILE);
+        for (left, by_column) in places.zip(scale[top..].chunks(TILE)) {
+            for (at, &by_row) in by_row.iter().enumerate() {
+                let row = &mut matrix[(top + at) * n + left..][..by_column.len()];
+                let row = row.iter_mut().zip(by_column).enumerate();
+                // On the diagonal's tile, what is right of it.
+                for (column, (number, &by_column)) in row.skip(if left == top { at } else { 0 }) {
+                    turned[column * TILE + at] = *number * by_row;
+                    *number *= by_column;
+                }
+            }
+            for (column, turned) in turned.chunks_exact(TILE).enumerate().take(by_column.len()) {
+                let length = if left == top { column } else { by_row.len() };
+                let start = (left + column) * n + top;
+                matrix[start..start + length].copy_from_slice(&turned[..length]);
+            }
+        }
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -363,8 +399,10 @@ mod tests {
         let mut inverse = matrix.clone();
         inverse.fill_upper_triangle(T::zero() / T::zero(), 1);
         sweep(level, inverse.as_mut_slice(), n, &|| false)?;
-        inverse.fill_upper_triangle_with_lower_triangle();
-        Ok(-inverse)
+        let minus = vec![-T::one(); n];
+        assert!(scale_columns(inverse.as_mut_slice(), &minus, &|| false));
+        assert_eq!(inverse, inverse.transpose());
+        Ok(inverse)
     }
 
     #[test]
@@ -420,9 +458,24 @@ mod tests {
     }
 
     #[test]
+    fn columns_are_scaled_and_the_other_triangle_is_not_read() {
+        for n in [0, 1, 31, 33, 70] {
+            let whole = matrix(n);
+            let mut scaled = whole.clone();
+            scaled.fill_upper_triangle(f64::NAN, 1);
+            let by = Vec::from_iter((0..n).map(|column| column as f64 - 7.5));
+            assert!(scale_columns(scaled.as_mut_slice(), &by, &|| false));
+            // Columns of what stands row by row.
+            let expected = DMatrix::from_fn(n, n, |column, row| whole[(row, column)] * by[column]);
+            assert_eq!(scaled, expected, "order {n}");
+        }
+    }
+
+    #[test]
     fn who_cancels_is_obeyed() {
         let mut matrix = matrix(300);
         let stopped = invert(matrix.as_mut_slice(), 300, &|| true);
         assert_eq!(stopped, Err(NoInverse::Cancelled));
+        assert!(!scale_columns(matrix.as_mut_slice(), &[1.0; 300], &|| true));
     }
 }

@@ -1,16 +1,16 @@
 //! EASE: what each item says of each other, in closed form.
 
+mod fit;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 use super::Scorer;
 use super::item_weights::{ItemWeights, Linear, by_items_taken, counted};
-use super::saved::Format;
+use super::saved::{SavedPart, SavedWeights, bits, saved_by_items_taken, wrong};
 use super::taken::Taken;
-use crate::error::{ConfigError, DataError, Error, FitError};
-use crate::numeric::inverse::{Element, NoInverse, invert};
-use crate::numeric::reduce::each_block;
+use crate::error::{ConfigError, DataError, Error};
 use crate::summary::{InteractionMatrix, ItemGram};
 
 /// In how many bits the weights are computed and kept.
@@ -66,13 +66,18 @@ pub struct EaseConfig {
 ///
 /// # Cost
 /// items³ operations and items² numbers, whatever the number of customers; threads share the work and give the same
-/// bits. A query adds up a row of weights for each item taken.
+/// bits. Where there are clearly fewer customers than items, single precision takes customers³ operations and
+/// (customers + items) for each entry instead: the same weights but for rounding, by an identity of Woodbury. A query adds up a
+/// row of weights for each item taken.
 ///
 /// # Source
 /// Steck (2019), *Embarrassingly shallow autoencoders for sparse data*: P = (XᵀX + λI)⁻¹, B = −P[i, j] / P[j, j] with
 /// a diagonal of 0 (equation 8).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Saved", into = "Saved")]
+#[serde(
+    try_from = "SavedWeights<EaseConfig, DenseWeights>",
+    into = "SavedWeights<EaseConfig, DenseWeights>"
+)]
 pub struct Ease {
     config: EaseConfig,
     linear: Linear<DenseWeights>,
@@ -110,13 +115,14 @@ impl Ease {
         let taken = Taken::new(matrix);
         let weights = match config.precision {
             Precision::Single => {
-                let counts = upper_triangle(&taken, &stop);
-                DenseWeights::Single(weights(counts, config.lambda as f32, &stop)?)
+                let lambda = config.lambda as f32;
+                DenseWeights::Single(if fit::few_customers(&taken) {
+                    fit::by_customers(&taken, lambda, &stop)?
+                } else {
+                    fit::by_items(&taken, lambda, &stop)?
+                })
             }
-            Precision::Double => {
-                let counts = upper_triangle(&taken, &stop);
-                DenseWeights::Double(weights(counts, config.lambda, &stop)?)
-            }
+            Precision::Double => DenseWeights::Double(fit::by_items(&taken, config.lambda, &stop)?),
         };
         Ok(Self {
             config: *config,
@@ -129,7 +135,7 @@ impl Ease {
     }
 
     /// As [`fit`](Self::fit), from counts that were merged: the same weights to the last bit (in single precision up to 2²⁴
-    /// customers of an item).
+    /// customers of an item, and up to rounding where [`fit`](Self::fit) takes the shorter way for few customers).
     ///
     /// `seen` says who took what, for queries by customer; a matrix of nothing is enough for baskets and items.
     ///
@@ -159,12 +165,13 @@ impl Ease {
         let seen = counted(gram, seen)?;
         let weights = match config.precision {
             Precision::Single => {
-                let counts = counted_triangle(gram, |count| count as f32);
-                DenseWeights::Single(weights(counts, config.lambda as f32, &|| false)?)
+                let counts = fit::counted(gram, |count| count as f32);
+                let lambda = config.lambda as f32;
+                DenseWeights::Single(fit::of_counts(counts, lambda, &|| false)?)
             }
             Precision::Double => {
-                let counts = counted_triangle(gram, |count| count as f64);
-                DenseWeights::Double(weights(counts, config.lambda, &|| false)?)
+                let counts = fit::counted(gram, |count| count as f64);
+                DenseWeights::Double(fit::of_counts(counts, config.lambda, &|| false)?)
             }
         };
         Ok(Self {
@@ -190,6 +197,14 @@ impl Ease {
 }
 
 by_items_taken!(Ease);
+saved_by_items_taken!(
+    Ease {
+        config: EaseConfig,
+        binary: true
+    },
+    DenseWeights,
+    EaseConfig::check
+);
 
 impl EaseConfig {
     fn check(&self, items: u32) -> Result<(), ConfigError> {
@@ -211,104 +226,12 @@ impl EaseConfig {
     }
 }
 
-/// XᵀX, row by row, on and right of the diagonal.
-fn upper_triangle<T: Element>(taken: &Taken, cancelled: &(dyn Fn() -> bool + Sync)) -> Vec<T> {
-    let items = taken.items.count();
-    let mut counts = vec![T::zero(); items * items];
-    each_block(&mut counts, items.max(1), |item, row| {
-        if cancelled() {
-            return;
-        }
-        for &customer in taken.items.row(item) {
-            let others = taken.customers.row(customer as usize);
-            let from = others.partition_point(|&other| (other as usize) < item);
-            for &other in others.iter().skip(from) {
-                row[other as usize] += T::one();
-            }
-        }
-    });
-    counts
-}
-
-/// As [`upper_triangle`], of pairs that were counted.
-fn counted_triangle<T: Element>(gram: &ItemGram, number: impl Fn(u64) -> T) -> Vec<T> {
-    let items = gram.items() as usize;
-    let mut counts = vec![T::zero(); items * items];
-    for (left, right, count) in gram.pairs() {
-        if let Some(place) = counts.get_mut(left as usize * items + right as usize) {
-            *place = number(count);
-        }
-    }
-    counts
-}
-
-/// B of the counts, of which only those on and right of the diagonal are read.
-fn weights<T: Element>(
-    mut counts: Vec<T>,
-    lambda: T,
-    cancelled: &(dyn Fn() -> bool + Sync),
-) -> Result<Vec<T>, FitError> {
-    let items = counts.len().isqrt();
-    for count in counts.iter_mut().step_by(items + 1) {
-        *count += lambda;
-    }
-    let degenerate = FitError::NotIdentified {
-        parameter: "the weights of the items",
-        reason: "lambda is too small for the precision, increase it",
-    };
-    let stopped = FitError::Cancelled { iterations: 0 };
-    match invert(&mut counts, items, cancelled) {
-        Ok(()) => {}
-        Err(NoInverse::NotPositiveDefinite) => return Err(degenerate),
-        Err(NoInverse::Cancelled) => return Err(stopped),
-    }
-    match divide_by_diagonal(&mut counts, items, cancelled) {
-        None => Err(stopped),
-        Some(false) => Err(degenerate),
-        Some(true) => Ok(counts),
-    }
-}
-
-/// B of −P: P[i, j] / −P[j, j], and 0 on the diagonal. Only what is on and right of the diagonal is read, all is written. Whether
-/// all numbers are finite; `None` when cancelled.
-fn divide_by_diagonal<T: Element>(
-    inverse: &mut [T],
-    n: usize,
-    cancelled: &(dyn Fn() -> bool + Sync),
-) -> Option<bool> {
-    /// Of a tile both sides stay in cache.
-    const TILE: usize = 32;
-    let diagonal = inverse.iter().step_by(n + 1);
-    let scale: Vec<T> = diagonal.map(|&value| -T::one() / value).collect();
-    let mut finite = true;
-    for first in (0..n).step_by(TILE) {
-        if cancelled() {
-            return None;
-        }
-        for right in (first..n).step_by(TILE) {
-            for row in first..n.min(first + TILE) {
-                for column in right.max(row + 1)..n.min(right + TILE) {
-                    let value = inverse[row * n + column];
-                    let (to, from) = (value * scale[column], value * scale[row]);
-                    inverse[row * n + column] = to;
-                    inverse[column * n + row] = from;
-                    finite &= to.is_finite() && from.is_finite();
-                }
-            }
-        }
-    }
-    for value in inverse.iter_mut().step_by(n + 1) {
-        *value = T::zero();
-    }
-    Some(finite)
-}
-
 /// Weights of which hardly any is 0, item after item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum DenseWeights {
     Single(Vec<f32>),
-    Double(Vec<f64>),
+    Double(#[serde(with = "bits")] Vec<f64>),
 }
 
 impl DenseWeights {
@@ -316,13 +239,6 @@ impl DenseWeights {
         match self {
             Self::Single(weights) => weights.len(),
             Self::Double(weights) => weights.len(),
-        }
-    }
-
-    fn are_finite(&self) -> bool {
-        match self {
-            Self::Single(weights) => weights.iter().all(|weight| weight.is_finite()),
-            Self::Double(weights) => weights.iter().all(|weight| weight.is_finite()),
         }
     }
 
@@ -363,53 +279,21 @@ impl ItemWeights for DenseWeights {
     }
 }
 
-/// The model as it is saved.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Saved {
-    format: Format<1>,
-    config: EaseConfig,
-    seen: InteractionMatrix,
-    weights: DenseWeights,
-}
-
-impl From<Ease> for Saved {
-    fn from(model: Ease) -> Self {
-        Self {
-            format: Format,
-            config: model.config,
-            seen: model.linear.seen,
-            weights: model.linear.weights,
-        }
-    }
-}
-
-impl TryFrom<Saved> for Ease {
-    type Error = Error;
-
-    fn try_from(saved: Saved) -> Result<Self, Error> {
-        let items = saved.seen.columns();
-        saved.config.check(items)?;
-        let wrong = |value: String, expected| DataError::Field {
-            field: "weights".to_owned(),
-            value,
-            expected,
-        };
-        let (length, items) = (saved.weights.len(), items as usize);
-        if length != items * items {
+impl SavedPart for DenseWeights {
+    fn check(&self, items: u32) -> Result<(), DataError> {
+        let (length, items) = (self.len(), items as usize);
+        if Some(length) != items.checked_mul(items) {
             let found = format!("of length {length} for {items} items");
-            return Err(wrong(found, "as many numbers as there are pairs of items").into());
+            let expected = "as many numbers as there are pairs of items";
+            return Err(wrong("weights", found, expected));
         }
-        if !saved.weights.are_finite() {
-            return Err(wrong("not finite".to_owned(), "finite numbers").into());
+        let finite = match self {
+            Self::Single(weights) => weights.iter().all(|weight| weight.is_finite()),
+            Self::Double(weights) => weights.iter().all(|weight| weight.is_finite()),
+        };
+        if !finite {
+            return Err(wrong("weights", "not finite", "finite numbers"));
         }
-        Ok(Self {
-            config: saved.config,
-            linear: Linear {
-                seen: saved.seen,
-                weights: saved.weights,
-                binary: true,
-            },
-        })
+        Ok(())
     }
 }
