@@ -293,7 +293,7 @@ fn the_shorter_way_of_ease_leads_to_the_same_weights() {
             for other in 0..matrix.columns() {
                 let weights = [&single, &double].map(|model| model.weight(item, other).unwrap());
                 let off = (weights[0] - weights[1]).abs();
-                assert!(off < 1e-5, "{customers} customers: {weights:?}");
+                assert!(off < 1e-4, "{customers} customers: {weights:?}");
             }
         }
         for threads in [2, 8] {
