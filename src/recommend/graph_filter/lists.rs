@@ -26,8 +26,8 @@ pub(super) fn best(
         customers.len(),
         |range| {
             let mut pass = Pass::new(model);
-            let mut doubles = vec![0.0; model.factors.work(GROUPS)];
-            let mut low = model.factors.split(GROUPS, &mut doubles);
+            let mut doubles = vec![0.0; model.factors.work(CUSTOMERS)];
+            let mut low = model.factors.split(CUSTOMERS, &mut doubles);
             let mut lists = TopLists::default();
             for first in range.clone().step_by(CUSTOMERS) {
                 let here = CUSTOMERS.min(range.end - first);
@@ -117,9 +117,9 @@ impl<'a> Pass<'a> {
             let known = PANEL.min(items - begin);
             numbers.clear();
             numbers.extend(begin as u32..(begin + known) as u32);
-            model.factors.take_panel(panel, low);
-            for group in 0..here.div_ceil(TOGETHER) {
-                let added = model.factors.products(group, low);
+            let added = model.factors.products(level, panel, here, low);
+            let groups = added.chunks(TOGETHER * PANEL).enumerate();
+            for (group, added) in groups.take(here.div_ceil(TOGETHER)) {
                 let from = group * items + begin;
                 let sums = self.sums.get(from..from + known).unwrap_or_default();
                 let rows = added.chunks_exact(PANEL).enumerate();
@@ -127,7 +127,8 @@ impl<'a> Pass<'a> {
                     let row = group * TOGETHER + lane;
                     let mut scores = [f32::NEG_INFINITY; PANEL];
                     for ((place, sum), added) in scores.iter_mut().zip(sums).zip(added) {
-                        *place = (sum.get(lane).copied().unwrap_or(0.0) + added) as f32;
+                        let sum = sum.get(lane).copied().unwrap_or(0.0);
+                        *place = (sum + added) as f32;
                     }
                     let query = Query::Customer(first + row as u32);
                     if let Some(heap) = self.heaps.get_mut(row) {

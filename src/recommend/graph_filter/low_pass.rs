@@ -1,12 +1,15 @@
 //! The ideal low pass, as two factors of low rank.
 
-use nalgebra::{DMatrixView, DMatrixViewMut};
-
 use super::graph::{Graph, Lane, Stoppable, TOGETHER, Workspace};
 use super::{GraphFilterConfig, GraphFilterReport};
+use crate::numeric::compact::{BLOCK, wide_products};
+use crate::numeric::lanes::Level;
 use crate::numeric::reduce::each_block;
 use crate::numeric::subspace::leading;
 use crate::recommend::factors::{PANEL, Panels};
+
+// A panel is a block of the products.
+const _: () = assert!(PANEL == BLOCK);
 
 /// The longest residual of a singular vector.
 const TOLERANCE: f64 = 1e-4;
@@ -20,13 +23,11 @@ pub(super) struct Factors {
     pub(super) right: Panels,
 }
 
-/// Working memory of queries that are answered together, in groups of [`TOGETHER`] rows.
+/// Working memory of some queries that are answered together.
 pub(super) struct Work<'a> {
-    /// `rank` numbers for each row.
+    /// `rank` numbers for each query.
     along: &'a mut [f64],
-    /// A panel in double precision.
-    wide: &'a mut [f64],
-    /// [`PANEL`] numbers for each row of a group.
+    /// [`PANEL`] numbers for each query.
     out: &'a mut [f64],
 }
 
@@ -122,25 +123,24 @@ impl Factors {
         Self { rank, left, right }
     }
 
-    /// How many numbers [`split`](Self::split) takes.
-    pub(super) fn work(&self, groups: usize) -> usize {
-        self.rank * (groups * TOGETHER + PANEL) + PANEL * TOGETHER
+    /// How many numbers [`split`](Self::split) takes for some queries.
+    pub(super) fn work(&self, queries: usize) -> usize {
+        (self.rank + PANEL) * queries
     }
 
-    pub(super) fn split<'a>(&self, groups: usize, doubles: &'a mut [f64]) -> Work<'a> {
-        let (along, doubles) = doubles.split_at_mut(self.rank * groups * TOGETHER);
-        let (wide, out) = doubles.split_at_mut(self.rank * PANEL);
-        Work { along, wide, out }
+    pub(super) fn split<'a>(&self, queries: usize, doubles: &'a mut [f64]) -> Work<'a> {
+        let (along, out) = doubles.split_at_mut(self.rank * queries);
+        Work { along, out }
     }
 
-    /// What a row has along the singular vectors, put down as that of row number `row`.
+    /// What a query has along the singular vectors.
     pub(super) fn project(
         &self,
         taken: impl Iterator<Item = u32>,
         work: &mut Work<'_>,
-        row: usize,
+        query: usize,
     ) {
-        let along = work.along.chunks_exact_mut(self.rank.max(1)).nth(row);
+        let along = work.along.chunks_exact_mut(self.rank.max(1)).nth(query);
         let along = along.unwrap_or_default();
         along.fill(0.0);
         for item in taken {
@@ -150,10 +150,14 @@ impl Factors {
         }
     }
 
-    /// What the low pass adds to an item's score for the first row.
+    /// What the low pass adds to an item's score for the first query.
     pub(super) fn score(&self, work: &Work<'_>, item: u32) -> f64 {
         let row = self.right.row(item).map(f64::from);
-        let terms = work.along.iter().zip(row).map(|(along, y)| along * y);
+        let terms = work
+            .along
+            .iter()
+            .zip(row)
+            .map(|(&along, y)| f64::from(along) * y);
         terms.sum()
     }
 
@@ -163,24 +167,19 @@ impl Factors {
         row.map(|(&x, y)| f64::from(x) * f64::from(y)).sum()
     }
 
-    /// Takes a panel of items for the next products.
-    pub(super) fn take_panel(&self, panel: usize, work: &mut Work<'_>) {
-        for (wide, &number) in work.wide.iter_mut().zip(self.right.panel(panel)) {
-            *wide = f64::from(number);
-        }
-    }
-
-    /// What the low pass adds to the scores of the panel's items, [`PANEL`] numbers for each row of the group.
-    ///
-    /// The product always has [`TOGETHER`] rows, so that one has the same bits alone as among others.
-    pub(super) fn products<'a>(&self, group: usize, work: &'a mut Work<'_>) -> &'a [f64] {
-        let from = group * TOGETHER * self.rank;
-        let along = work.along.get(from..from + TOGETHER * self.rank);
-        if let Some(along) = along.filter(|along| !along.is_empty()) {
-            let panel = DMatrixView::from_slice(work.wide, PANEL, self.rank);
-            let along = DMatrixView::from_slice(along, self.rank, TOGETHER);
-            let mut out = DMatrixViewMut::from_slice(work.out, PANEL, TOGETHER);
-            out.gemm(1.0, &panel, &along, 0.0);
+    /// What the low pass adds to the scores of a panel's items, [`PANEL`] numbers for each of the first `queries`: the same bits
+    /// for a query alone as among others. In double precision, or what cancels would not be what its reasons sum to.
+    pub(super) fn products<'a>(
+        &self,
+        level: Level,
+        panel: usize,
+        queries: usize,
+        work: &'a mut Work<'_>,
+    ) -> &'a [f64] {
+        let panel = self.right.panel(panel);
+        let along = work.along.chunks_exact(self.rank.max(1)).take(queries);
+        for (along, out) in along.zip(work.out.as_chunks_mut::<BLOCK>().0) {
+            wide_products(level, along, panel, out);
         }
         work.out
     }
