@@ -11,9 +11,10 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::factors::PANEL;
+use super::way::Rules;
 use super::{
-    Contribution, Explainer, Explanation, ItemFilter, Query, QueryError, Scorer, Scratch, TopLists,
-    check_places,
+    Cap, Contribution, Explainer, Explanation, ItemFilter, Query, QueryError, Scorer, Scratch,
+    TopLists, check_places,
 };
 use crate::error::{Error, FitError};
 use crate::summary::InteractionMatrix;
@@ -257,16 +258,18 @@ impl Scorer for GraphFilter {
         Ok(())
     }
 
-    fn lists(
+    fn lists_capped(
         &self,
         customers: Range<u32>,
         k: usize,
         filter: &dyn ItemFilter,
+        caps: &[Cap<'_>],
     ) -> Result<TopLists, QueryError> {
         if let Some(last) = customers.clone().last() {
             self.check(&Query::Customer(last))?;
         }
-        Ok(lists::best(self, customers, k, filter))
+        let rules = Rules::new(k, self.items(), filter, caps);
+        Ok(lists::best(self, customers, rules))
     }
 }
 
