@@ -105,8 +105,7 @@ impl Als {
         Self::fit_until(matrix, config, &|| false)
     }
 
-    /// As [`fit`](Self::fit), until `cancelled` says true. It is asked every few hundred entries, by any thread;
-    /// only the eigenvectors of a d × d matrix (0.1 s at several hundred factors) are found without asking.
+    /// As [`fit`](Self::fit), until `cancelled` says true. It is asked every few hundred entries, by any thread.
     ///
     /// ```
     /// # use tenure::recommend::{Als, AlsConfig, Weighting};

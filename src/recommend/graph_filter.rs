@@ -109,8 +109,7 @@ impl GraphFilter {
         Self::fit_until(matrix, config, &|| false)
     }
 
-    /// As [`fit`](Self::fit), until `cancelled` says true. It is asked every few hundred entries, by any thread; only the
-    /// eigenvectors of a matrix of the order of the rank (0.2 s at 256) are found without asking.
+    /// As [`fit`](Self::fit), until `cancelled` says true. It is asked every few hundred entries, by any thread.
     ///
     /// # Errors
     /// As [`fit`](Self::fit), and [`FitError::Cancelled`].

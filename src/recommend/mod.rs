@@ -102,6 +102,8 @@
 //! [`Scratch`] and the list, which grow to what they need and stay so.
 
 mod als;
+#[cfg(feature = "approximate")]
+mod approximate;
 mod bpr;
 mod caps;
 mod chosen;
@@ -135,6 +137,8 @@ mod warp;
 mod way;
 
 pub use als::{Als, AlsConfig, AlsFit, AlsReport, Buyers, FoldIn, Solver, Weighting};
+#[cfg(feature = "approximate")]
+pub use approximate::{Approximate, ApproximateConfig, FactorModel};
 pub use bpr::{Bpr, BprConfig, BprFit};
 pub use caps::{Cap, ItemGroups, recommend_capped};
 pub use content::ContentCosine;

@@ -98,7 +98,7 @@ pub fn kinds() -> Vec<Kind> {
 /// Models whose weights are between items, or of items alone.
 pub fn item_kinds() -> Vec<Kind> {
     let knn = |similarity| {
-        move |data: &Data, _: Stop<'_>| Ok(ItemKnn::fit(&data.matrix, similarity, 20)?)
+        move |data: &Data, stop: Stop<'_>| ItemKnn::fit_until(&data.matrix, similarity, 20, stop)
     };
     let ease = |precision| {
         let config = EaseConfig {
@@ -113,8 +113,8 @@ pub fn item_kinds() -> Vec<Kind> {
         kind("popularity", false, |data, _| {
             Ok(Popularity::of(&data.matrix))
         }),
-        kind("knn_cosine", false, knn(ItemSimilarity::Cosine)),
-        kind("knn_bm25", false, knn(bm25)),
+        kind("knn_cosine", true, knn(ItemSimilarity::Cosine)),
+        kind("knn_bm25", true, knn(bm25)),
         kind("content", false, |data, _| {
             let features = (0..2 * data.matrix.columns()).map(|at| f64::from(at * 7 % 11) - 4.0);
             Ok(ContentCosine::new(&data.matrix, 2, features.collect())?)
