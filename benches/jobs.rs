@@ -114,6 +114,12 @@ const JOBS: &[(&str, Job)] = &[
     ("recommend.als128_cg.fit:gowalla", |setting| {
         recommend::als(setting, "gowalla", 128, recommend::CG)
     }),
+    ("recommend.bpr64.fit:gowalla", |setting| {
+        recommend::bpr(setting, "gowalla")
+    }),
+    ("recommend.warp64.fit:gowalla", |setting| {
+        recommend::warp(setting, "gowalla")
+    }),
     ("recommend.top10:gowalla", |setting| {
         recommend::top10(setting, "gowalla")
     }),

@@ -249,7 +249,7 @@ fn a_damaged_saved_model_is_refused() {
         let error = serde_json::from_value::<Als>(bad).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     };
-    refuse(&|json| json["format"] = 2.into(), "format");
+    refuse(&|json| json["format"] = 3.into(), "format");
     refuse(&|json| json["factors"] = 0.into(), "factors");
     refuse(&|json| json["factors"] = u64::MAX.into(), "factors");
     refuse(&|json| json["factors"] = 4.into(), "numbers");

@@ -455,9 +455,9 @@ fn a_damaged_model_is_refused() {
             "the setting `blurring.steps`",
         ),
         (
-            r#""format":1"#,
             r#""format":2"#,
-            "format version 2 is unknown",
+            r#""format":3"#,
+            "format version 3 is unknown",
         ),
     ] {
         assert!(saved.contains(from), "{saved}");

@@ -4,6 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
+use tenure::error::{Error, FitError};
 use tenure::event::{InteractionColumns, Interactions, Timestamp};
 use tenure::recommend::{
     ContentCosine, Ease, EaseConfig, Explainer, ItemKnn, ItemSimilarity, PolynomialFilter,
@@ -104,9 +106,9 @@ fn content(matrix: &InteractionMatrix) -> ContentCosine {
 fn is_read_back<M: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(model: &M) {
     let saved = serde_json::to_string(model).unwrap();
     assert_eq!(&serde_json::from_str::<M>(&saved).unwrap(), model);
-    let newer = saved.replacen(r#""format":1"#, r#""format":2"#, 1);
+    let newer = saved.replacen(r#""format":2"#, r#""format":3"#, 1);
     let error = serde_json::from_str::<M>(&newer).unwrap_err().to_string();
-    assert!(error.starts_with("format version 2 is unknown"), "{error}");
+    assert!(error.starts_with("format version 3 is unknown"), "{error}");
 }
 
 proptest! {
@@ -266,14 +268,56 @@ fn the_bits_do_not_depend_on_the_threads() {
     }
 }
 
+/// Fewer customers than items, so that single precision takes the shorter way, and more.
+#[test]
+fn the_shorter_way_of_ease_leads_to_the_same_weights() {
+    for customers in [0, 1, 40, 300] {
+        let rows = (0..customers).flat_map(|customer| {
+            let taken = move |item: &u32| (customer * 31 + item * 17 + customer * item) % 29 < 3;
+            let row = (0..210).filter(taken).chain([customer % 210, 209]);
+            row.map(move |item| (customer, item, 1.0))
+        });
+        let matrix = matrix(&rows.collect::<Vec<_>>());
+        let fit = |precision, threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let fit = || Ease::fit(&matrix, &ease(precision)).unwrap();
+            pool.unwrap().install(fit)
+        };
+        let (single, double) = (fit(Precision::Single, 1), fit(Precision::Double, 1));
+        for item in 0..matrix.columns() {
+            assert_eq!(single.weight(item, item), Some(0.0));
+            for other in 0..matrix.columns() {
+                let weights = [&single, &double].map(|model| model.weight(item, other).unwrap());
+                let off = (weights[0] - weights[1]).abs();
+                assert!(off < 1e-5, "{customers} customers: {weights:?}");
+            }
+        }
+        for threads in [2, 8] {
+            assert!(fit(Precision::Single, threads) == single);
+            assert!(fit(Precision::Double, threads) == double);
+        }
+        for precision in [Precision::Single, Precision::Double] {
+            if matrix.is_empty() {
+                continue;
+            }
+            let stopped = Ease::fit_until(&matrix, &ease(precision), &|| true).unwrap_err();
+            assert_eq!(stopped, Error::Fit(FitError::Cancelled { iterations: 0 }));
+        }
+    }
+}
+
 #[test]
 fn popularity_knows_what_it_reads_and_what_it_has_no_room_for() {
-    for (scores, message) in [
-        ("[1.0,-2.5]", "the field `scores[1]` is -2.5"),
-        ("[1.0,null]", "invalid type: null"),
+    let saved = serde_json::to_value(Popularity::of(&matrix(&[(0, 1, 1.0)]))).unwrap();
+    for (score, message) in [
+        (json!((-2.5_f64).to_bits()), "the field `scores[1]` is -2.5"),
+        (json!(f64::NAN.to_bits()), "the field `scores[1]` is NaN"),
+        (json!(2.5_f64.to_bits()), "the field `checksum` is"),
+        (json!(null), "invalid type: null"),
     ] {
-        let saved = format!(r#"{{"format":1,"scores":{scores}}}"#);
-        let error = serde_json::from_str::<Popularity>(&saved).unwrap_err();
+        let mut saved = saved.clone();
+        saved["scores"][1] = score;
+        let error = serde_json::from_value::<Popularity>(saved).unwrap_err();
         assert!(error.to_string().starts_with(message), "{error}");
     }
     let columns = InteractionColumns {
@@ -311,10 +355,9 @@ fn features_that_cannot_be_are_named() {
     // Neither the smallest nor the largest numbers lose their direction.
     let model = ContentCosine::new(&matrix, 2, vec![1e300, 1e300, 1e-300, 1e-300]).unwrap();
     assert!((model.similarity(0, 1).unwrap() - 1.0).abs() < 1e-12);
-    let saved = serde_json::to_string(&model)
-        .unwrap()
-        .replacen("0.7", "0.9", 1);
-    let error = serde_json::from_str::<ContentCosine>(&saved).unwrap_err();
+    let mut saved = serde_json::to_value(&model).unwrap();
+    saved["directions"][0] = 0.9_f64.to_bits().into();
+    let error = serde_json::from_value::<ContentCosine>(saved).unwrap_err();
     assert!(
         error.to_string().starts_with("the field `directions`"),
         "{error}"

@@ -223,7 +223,7 @@ fn a_damaged_saved_model_is_refused() {
         let error = serde_json::from_value::<Bpr>(bad).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     };
-    refuse(&|json| json["format"] = 2.into(), "format");
+    refuse(&|json| json["format"] = 3.into(), "format");
     refuse(&|json| json["plan"]["factors"] = 0.into(), "factors");
     refuse(&|json| json["plan"]["factors"] = 1_024.into(), "numbers");
     refuse(&|json| json["plan"]["epochs"] = 0.into(), "epochs");

@@ -231,9 +231,9 @@ fn settings_out_of_range_and_damaged_files_are_named() {
     let saved = serde_json::to_string(&small()).unwrap();
     for (from, to, message) in [
         (
-            r#""format":1"#,
             r#""format":2"#,
-            "format version 2 is unknown",
+            r#""format":3"#,
+            "format version 3 is unknown",
         ),
         (
             r#""ends":[2,4]"#,

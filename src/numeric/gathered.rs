@@ -135,12 +135,91 @@ unsafe fn in_memory<V: Lanes>(
     total
 }
 
+/// Writes the sum of the rows of `matrix`, `width` long, that `rows` picks, as many of its numbers as `out` has places. Rows
+/// that are not there add nothing.
+pub(crate) fn write_sum(level: Level, matrix: &[f32], width: usize, rows: &[u32], out: &mut [f32]) {
+    assert!(out.len() <= width, "more places than a row has numbers");
+    dispatch!(level, sum_of_rows(matrix: &[f32], width: usize, rows: &[u32], out: &mut [f32]));
+}
+
+/// # Safety
+/// `out` is at most `width` long.
+#[inline(always)]
+unsafe fn sum_of_rows<V: Lanes>(matrix: &[f32], width: usize, rows: &[u32], out: &mut [f32]) {
+    const WIDE: usize = 8;
+    let mut at = 0;
+    // SAFETY: there are as many places from `at` on as each of the calls writes.
+    unsafe {
+        while at + WIDE * LANES <= out.len() {
+            sum_of_parts::<V, WIDE>(matrix, width, rows, at, out.as_mut_ptr().add(at));
+            at += WIDE * LANES;
+        }
+        while at + LANES <= out.len() {
+            sum_of_parts::<V, 1>(matrix, width, rows, at, out.as_mut_ptr().add(at));
+            at += LANES;
+        }
+    }
+    for (at, place) in out.iter_mut().enumerate().skip(at) {
+        let numbers = rows
+            .iter()
+            .map(|&row| matrix.get(row as usize * width + at));
+        *place = numbers.flatten().fold(0.0, |sum, number| sum + number);
+    }
+}
+
+/// # Safety
+/// `W` · 16 places behind `out`.
+#[inline(always)]
+unsafe fn sum_of_parts<V: Lanes, const W: usize>(
+    matrix: &[f32],
+    width: usize,
+    rows: &[u32],
+    at: usize,
+    out: *mut f32,
+) {
+    // SAFETY: the offsets stay below `W` · 16 in the places and in a row that was found.
+    unsafe {
+        let mut sums = [V::splat(0.0); W];
+        for &row in rows {
+            let begin = row as usize * width + at;
+            let Some(row) = matrix.get(begin..begin + W * LANES) else {
+                continue;
+            };
+            for (w, sum) in sums.iter_mut().enumerate() {
+                *sum = V::load(row.as_ptr().add(w * LANES)).mul_add(V::splat(1.0), *sum);
+            }
+        }
+        for (w, sum) in sums.iter().enumerate() {
+            sum.store(out.add(w * LANES));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn the_sum_of_rows_is_that_in_order_at_every_level(
+            width in 1_usize..300,
+            short in 0_usize..20,
+            rows in proptest::collection::vec(0_u32..9, 0..20),
+        ) {
+            // Seven rows: two of the numbers that may be drawn are not there.
+            let matrix: Vec<f32> = (0..7 * width).map(|i| ((i * 37 % 101) as f32 - 50.3) / 7.0).collect();
+            let mut expected = vec![0.0; width.saturating_sub(short)];
+            for row in rows.iter().filter_map(|&row| matrix.chunks_exact(width).nth(row as usize)) {
+                expected.iter_mut().zip(row).for_each(|(sum, number)| *sum += number);
+            }
+            for level in Level::available() {
+                let mut out = vec![f32::NAN; expected.len()];
+                write_sum(level, &matrix, width, &rows, &mut out);
+                prop_assert_eq!(&out, &expected, "{:?}", level);
+            }
+        }
+
         #[test]
         fn the_sum_is_that_by_hand_at_every_level(
             blocks in 1_usize..10,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::item_weights::{ItemWeights, Linear, finite};
-use super::saved::Format;
+use super::saved::{Format, Sealed, bits, sealed, wrong};
 use super::{Explainer, Explanation, Query, QueryError, Scorer, Scratch, check_places};
 use crate::error::{DataError, Error};
 use crate::summary::InteractionMatrix;
@@ -219,39 +219,42 @@ impl ItemWeights for Directions {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Saved {
-    format: Format<1>,
+    format: Format<2>,
     seen: InteractionMatrix,
     features_per_item: u32,
+    #[serde(with = "bits")]
     directions: Vec<f64>,
+    checksum: u64,
 }
+
+sealed!(Saved);
 
 impl From<ContentCosine> for Saved {
     fn from(model: ContentCosine) -> Self {
         let Linear { seen, weights, .. } = model.linear;
-        Self {
-            format: Format,
+        let saved = Self {
+            format: Format::LATEST,
             seen,
             features_per_item: weights.per_item,
             directions: weights.unit,
-        }
+            checksum: 0,
+        };
+        saved.sealed()
     }
 }
 
 impl TryFrom<Saved> for ContentCosine {
     type Error = Error;
 
-    fn try_from(saved: Saved) -> Result<Self, Error> {
+    fn try_from(mut saved: Saved) -> Result<Self, Error> {
         // Once more to length 1, which changes nothing but last digits of a sound file: those are kept.
         let checked = Directions::new(saved.features_per_item, saved.directions.clone())?;
         let same = |(kept, checked): (&f64, &f64)| (kept - checked).abs() <= 1e-12;
         if !saved.directions.iter().zip(&checked.unit).all(same) {
-            return Err(DataError::Field {
-                field: "directions".to_owned(),
-                value: "of another length".to_owned(),
-                expected: "of length 1 for each item, or all 0",
-            }
-            .into());
+            let expected = "of length 1 for each item, or all 0";
+            return Err(wrong("directions", "of another length", expected).into());
         }
+        saved.check_seal()?;
         let directions = Directions {
             unit: saved.directions,
             ..checked

@@ -1,13 +1,16 @@
 //! EASE: what each item says of each other, in closed form.
 
+mod fit;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde::{Deserialize, Serialize};
 
 use super::Scorer;
 use super::item_weights::{ItemWeights, Linear, by_items_taken, counted};
-use super::saved::Format;
-use crate::error::{ConfigError, DataError, Error, FitError};
-use crate::numeric::inverse::invert;
-use crate::numeric::reduce::each_block;
+use super::saved::{SavedPart, SavedWeights, bits, saved_by_items_taken, wrong};
+use super::taken::Taken;
+use crate::error::{ConfigError, DataError, Error};
 use crate::summary::{InteractionMatrix, ItemGram};
 
 /// In how many bits the weights are computed and kept.
@@ -63,13 +66,18 @@ pub struct EaseConfig {
 ///
 /// # Cost
 /// items³ operations and items² numbers, whatever the number of customers; threads share the work and give the same
-/// bits. A query adds up a row of weights for each item taken.
+/// bits. Where there are clearly fewer customers than items, single precision takes customers³ operations and
+/// (customers + items) for each entry instead: the same weights but for rounding, by an identity of Woodbury. A query adds up a
+/// row of weights for each item taken.
 ///
 /// # Source
 /// Steck (2019), *Embarrassingly shallow autoencoders for sparse data*: P = (XᵀX + λI)⁻¹, B = −P[i, j] / P[j, j] with
 /// a diagonal of 0 (equation 8).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Saved", into = "Saved")]
+#[serde(
+    try_from = "SavedWeights<EaseConfig, DenseWeights>",
+    into = "SavedWeights<EaseConfig, DenseWeights>"
+)]
 pub struct Ease {
     config: EaseConfig,
     linear: Linear<DenseWeights>,
@@ -83,18 +91,38 @@ impl Ease {
     /// out the rarest items, or take a model whose weights are sparse. [`FitError::NotIdentified`] for a λ so small
     /// that the precision does not tell the items apart.
     pub fn fit(matrix: &InteractionMatrix, config: &EaseConfig) -> Result<Self, Error> {
-        let items = matrix.columns();
-        config.check(items)?;
-        let binary = Taken::new(matrix);
+        Self::fit_until(matrix, config, &|| false)
+    }
+
+    /// As [`fit`](Self::fit), until `cancelled` says true; it is asked every few million operations, by any thread.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), and [`FitError::Cancelled`].
+    pub fn fit_until(
+        matrix: &InteractionMatrix,
+        config: &EaseConfig,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Self, Error> {
+        config.check(matrix.columns())?;
+        // Once true it stays so, or work that was left out would be taken for done.
+        let stopped = AtomicBool::new(false);
+        let stop = || {
+            if cancelled() {
+                stopped.store(true, Ordering::Relaxed);
+            }
+            stopped.load(Ordering::Relaxed)
+        };
+        let taken = Taken::new(matrix);
         let weights = match config.precision {
             Precision::Single => {
-                let counts = binary.counts(|sum: &mut f32| *sum += 1.0);
-                DenseWeights::Single(weights(counts, items as usize, config.lambda as f32)?)
+                let lambda = config.lambda as f32;
+                DenseWeights::Single(if fit::few_customers(&taken) {
+                    fit::by_customers(&taken, lambda, &stop)?
+                } else {
+                    fit::by_items(&taken, lambda, &stop)?
+                })
             }
-            Precision::Double => {
-                let counts = binary.counts(|sum: &mut f64| *sum += 1.0);
-                DenseWeights::Double(weights(counts, items as usize, config.lambda)?)
-            }
+            Precision::Double => DenseWeights::Double(fit::by_items(&taken, config.lambda, &stop)?),
         };
         Ok(Self {
             config: *config,
@@ -107,7 +135,7 @@ impl Ease {
     }
 
     /// As [`fit`](Self::fit), from counts that were merged: the same weights to the last bit (in single precision up to 2²⁴
-    /// customers of an item).
+    /// customers of an item, and up to rounding where [`fit`](Self::fit) takes the shorter way for few customers).
     ///
     /// `seen` says who took what, for queries by customer; a matrix of nothing is enough for baskets and items.
     ///
@@ -135,15 +163,15 @@ impl Ease {
     ) -> Result<Self, Error> {
         config.check(gram.items())?;
         let seen = counted(gram, seen)?;
-        let items = gram.items() as usize;
         let weights = match config.precision {
             Precision::Single => {
-                let counts = lower_triangle(gram, |count| count as f32);
-                DenseWeights::Single(weights(counts, items, config.lambda as f32)?)
+                let counts = fit::counted(gram, |count| count as f32);
+                let lambda = config.lambda as f32;
+                DenseWeights::Single(fit::of_counts(counts, lambda, &|| false)?)
             }
             Precision::Double => {
-                let counts = lower_triangle(gram, |count| count as f64);
-                DenseWeights::Double(weights(counts, items, config.lambda)?)
+                let counts = fit::counted(gram, |count| count as f64);
+                DenseWeights::Double(fit::of_counts(counts, config.lambda, &|| false)?)
             }
         };
         Ok(Self {
@@ -169,6 +197,14 @@ impl Ease {
 }
 
 by_items_taken!(Ease);
+saved_by_items_taken!(
+    Ease {
+        config: EaseConfig,
+        binary: true
+    },
+    DenseWeights,
+    EaseConfig::check
+);
 
 impl EaseConfig {
     fn check(&self, items: u32) -> Result<(), ConfigError> {
@@ -190,88 +226,12 @@ impl EaseConfig {
     }
 }
 
-/// Who took what, without how much.
-struct Taken {
-    customers: InteractionMatrix,
-    items: InteractionMatrix,
-}
-
-impl Taken {
-    fn new(matrix: &InteractionMatrix) -> Self {
-        Self {
-            customers: matrix.clone(),
-            items: matrix.transposed(),
-        }
-    }
-
-    /// XᵀX, the lower triangle, column by column.
-    fn counts<T: Copy + Default + Send + Sync>(&self, count: impl Fn(&mut T) + Sync) -> Vec<T> {
-        let items = self.items.rows() as usize;
-        let mut counts = vec![T::default(); items * items];
-        each_block(&mut counts, items.max(1), |item, column| {
-            let (customers, weights) = self.items.row(item as u32);
-            let took = customers.iter().zip(weights);
-            for (&customer, _) in took.filter(|(_, weight)| **weight > 0.0) {
-                let (others, weights) = self.customers.row(customer);
-                let from = others.partition_point(|&other| (other as usize) < item);
-                let others = others.iter().zip(weights).skip(from);
-                for (&other, _) in others.filter(|(_, weight)| **weight > 0.0) {
-                    count(&mut column[other as usize]);
-                }
-            }
-        });
-        counts
-    }
-}
-
-/// XᵀX, the lower triangle, column by column.
-fn lower_triangle<T: Copy + Default>(gram: &ItemGram, number: impl Fn(u64) -> T) -> Vec<T> {
-    let items = gram.items() as usize;
-    let mut counts = vec![T::default(); items * items];
-    for (left, right, count) in gram.pairs() {
-        if let Some(place) = counts.get_mut(left as usize * items + right as usize) {
-            *place = number(count);
-        }
-    }
-    counts
-}
-
-/// B of the counts.
-fn weights<T: nalgebra::RealField + Copy>(
-    mut counts: Vec<T>,
-    items: usize,
-    lambda: T,
-) -> Result<Vec<T>, FitError> {
-    for count in counts.iter_mut().step_by(items + 1) {
-        *count += lambda;
-    }
-    let degenerate = FitError::NotIdentified {
-        parameter: "the weights of the items",
-        reason: "lambda is too small for the precision, increase it",
-    };
-    if !invert(&mut counts, items) {
-        return Err(degenerate);
-    }
-    let diagonal = counts.iter().step_by(items + 1);
-    let scale: Vec<T> = diagonal.map(|&value| -T::one() / value).collect();
-    each_block(&mut counts, items.max(1), |item, row| {
-        for (weight, &scale) in row.iter_mut().zip(&scale) {
-            *weight *= scale;
-        }
-        row[item] = T::zero();
-    });
-    if counts.iter().all(T::is_finite) {
-        return Ok(counts);
-    }
-    Err(degenerate)
-}
-
 /// Weights of which hardly any is 0, item after item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum DenseWeights {
     Single(Vec<f32>),
-    Double(Vec<f64>),
+    Double(#[serde(with = "bits")] Vec<f64>),
 }
 
 impl DenseWeights {
@@ -279,13 +239,6 @@ impl DenseWeights {
         match self {
             Self::Single(weights) => weights.len(),
             Self::Double(weights) => weights.len(),
-        }
-    }
-
-    fn are_finite(&self) -> bool {
-        match self {
-            Self::Single(weights) => weights.iter().all(|weight| weight.is_finite()),
-            Self::Double(weights) => weights.iter().all(|weight| weight.is_finite()),
         }
     }
 
@@ -326,53 +279,21 @@ impl ItemWeights for DenseWeights {
     }
 }
 
-/// The model as it is saved.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Saved {
-    format: Format<1>,
-    config: EaseConfig,
-    seen: InteractionMatrix,
-    weights: DenseWeights,
-}
-
-impl From<Ease> for Saved {
-    fn from(model: Ease) -> Self {
-        Self {
-            format: Format,
-            config: model.config,
-            seen: model.linear.seen,
-            weights: model.linear.weights,
-        }
-    }
-}
-
-impl TryFrom<Saved> for Ease {
-    type Error = Error;
-
-    fn try_from(saved: Saved) -> Result<Self, Error> {
-        let items = saved.seen.columns();
-        saved.config.check(items)?;
-        let wrong = |value: String, expected| DataError::Field {
-            field: "weights".to_owned(),
-            value,
-            expected,
-        };
-        let (length, items) = (saved.weights.len(), items as usize);
-        if length != items * items {
+impl SavedPart for DenseWeights {
+    fn check(&self, items: u32) -> Result<(), DataError> {
+        let (length, items) = (self.len(), items as usize);
+        if Some(length) != items.checked_mul(items) {
             let found = format!("of length {length} for {items} items");
-            return Err(wrong(found, "as many numbers as there are pairs of items").into());
+            let expected = "as many numbers as there are pairs of items";
+            return Err(wrong("weights", found, expected));
         }
-        if !saved.weights.are_finite() {
-            return Err(wrong("not finite".to_owned(), "finite numbers").into());
+        let finite = match self {
+            Self::Single(weights) => weights.iter().all(|weight| weight.is_finite()),
+            Self::Double(weights) => weights.iter().all(|weight| weight.is_finite()),
+        };
+        if !finite {
+            return Err(wrong("weights", "not finite", "finite numbers"));
         }
-        Ok(Self {
-            config: saved.config,
-            linear: Linear {
-                seen: saved.seen,
-                weights: saved.weights,
-                binary: true,
-            },
-        })
+        Ok(())
     }
 }

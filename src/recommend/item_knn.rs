@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::co_taken::CoTaken;
 use super::item_weights::{Linear, SparseWeights, by_items_taken, counted};
-use super::saved::Format;
-use crate::error::{ConfigError, DataError, Error, FitError};
+use super::saved::{SavedWeights, saved_by_items_taken};
+use crate::error::{ConfigError, Error, FitError};
 use crate::summary::{InteractionMatrix, ItemGram};
 
 /// How alike two items are: the inner product of their columns of weights.
@@ -72,7 +72,10 @@ pub enum ItemSimilarity {
 /// Sarwar et al. (2001), *Item-based collaborative filtering recommendation algorithms*; Robertson and Zaragoza
 /// (2009), *The probabilistic relevance framework: BM25 and beyond*. Weights as in the library *implicit* 0.7.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Saved", into = "Saved")]
+#[serde(
+    try_from = "SavedWeights<ItemSimilarity, SparseWeights>",
+    into = "SavedWeights<ItemSimilarity, SparseWeights>"
+)]
 pub struct ItemKnn {
     similarity: ItemSimilarity,
     linear: Linear<SparseWeights>,
@@ -183,6 +186,14 @@ impl ItemKnn {
 }
 
 by_items_taken!(ItemKnn);
+saved_by_items_taken!(
+    ItemKnn {
+        similarity: ItemSimilarity,
+        binary: false
+    },
+    SparseWeights,
+    |similarity, _| similarity.check()
+);
 
 impl ItemSimilarity {
     fn check(self) -> Result<(), ConfigError> {
@@ -312,44 +323,5 @@ impl<'a> WeightedColumns<'a> {
         };
         let left = |item, customer, weight| self.weight_of(customer, item, weight);
         co_taken.rows(left, cancelled)
-    }
-}
-
-/// The model as it is saved.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Saved {
-    format: Format<1>,
-    similarity: ItemSimilarity,
-    seen: InteractionMatrix,
-    weights: SparseWeights,
-}
-
-impl From<ItemKnn> for Saved {
-    fn from(model: ItemKnn) -> Self {
-        Self {
-            format: Format,
-            similarity: model.similarity,
-            seen: model.linear.seen,
-            weights: model.linear.weights,
-        }
-    }
-}
-
-impl TryFrom<Saved> for ItemKnn {
-    type Error = Error;
-
-    fn try_from(saved: Saved) -> Result<Self, Self::Error> {
-        saved.similarity.check()?;
-        let items = saved.seen.columns();
-        let weights: Result<SparseWeights, DataError> = saved.weights.checked(items);
-        Ok(Self {
-            similarity: saved.similarity,
-            linear: Linear {
-                weights: weights?,
-                seen: saved.seen,
-                binary: false,
-            },
-        })
     }
 }

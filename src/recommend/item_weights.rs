@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::saved::{SavedPart, bits, wrong};
 use super::{Contribution, Explanation, Query, QueryError, Scratch, check_places};
 use crate::error::DataError;
 use crate::summary::{InteractionMatrix, ItemGram};
@@ -174,6 +175,7 @@ pub(super) struct SparseWeights {
     pub(super) ends: Vec<usize>,
     /// Ascending in each row.
     pub(super) item: Vec<u32>,
+    #[serde(with = "bits")]
     pub(super) weight: Vec<f64>,
 }
 
@@ -266,38 +268,6 @@ impl SparseWeights {
             begin = end;
         }
     }
-
-    /// Refuses rows that a fit cannot have made.
-    pub(super) fn checked(self, items: u32) -> Result<Self, DataError> {
-        let wrong = |field: &str, value: String, expected| {
-            Err(DataError::Field {
-                field: format!("weights.{field}"),
-                value,
-                expected,
-            })
-        };
-        if self.ends.len() != items as usize {
-            let found = format!("of length {}", self.ends.len());
-            return wrong("ends", found, "as long as there are items");
-        }
-        let entries = self.ends.last().copied().unwrap_or(0);
-        if !self.ends.is_sorted() || entries != self.item.len() || entries != self.weight.len() {
-            let expected = "ascending to the number of items and of weights";
-            return wrong("ends", format!("up to {entries}"), expected);
-        }
-        for row in 0..items {
-            let (columns, weights) = self.row(row);
-            let ascends = columns.is_sorted_by(|left, right| left < right);
-            if !ascends || columns.last().is_some_and(|&last| last >= items) {
-                let expected = "known items, ascending in each row";
-                return wrong("item", format!("{columns:?} in row {row}"), expected);
-            }
-            if let Some(weight) = weights.iter().find(|weight| !weight.is_finite()) {
-                return wrong("weight", weight.to_string(), "a finite number");
-            }
-        }
-        Ok(self)
-    }
 }
 
 impl ItemWeights for SparseWeights {
@@ -323,5 +293,34 @@ impl ItemWeights for SparseWeights {
             .and_then(|place| weights.get(place))
             .copied()
             .unwrap_or(0.0)
+    }
+}
+
+impl SavedPart for SparseWeights {
+    fn check(&self, items: u32) -> Result<(), DataError> {
+        let wrong = |field: &str, value: String, expected| {
+            Err(wrong(&format!("weights.{field}"), value, expected))
+        };
+        if self.ends.len() != items as usize {
+            let found = format!("of length {}", self.ends.len());
+            return wrong("ends", found, "as long as there are items");
+        }
+        let entries = self.ends.last().copied().unwrap_or(0);
+        if !self.ends.is_sorted() || entries != self.item.len() || entries != self.weight.len() {
+            let expected = "ascending to the number of items and of weights";
+            return wrong("ends", format!("up to {entries}"), expected);
+        }
+        for row in 0..items {
+            let (columns, weights) = self.row(row);
+            let ascends = columns.is_sorted_by(|left, right| left < right);
+            if !ascends || columns.last().is_some_and(|&last| last >= items) {
+                let expected = "known items, ascending in each row";
+                return wrong("item", format!("{columns:?} in row {row}"), expected);
+            }
+            if let Some(weight) = weights.iter().find(|weight| !weight.is_finite()) {
+                return wrong("weight", weight.to_string(), "a finite number");
+            }
+        }
+        Ok(())
     }
 }

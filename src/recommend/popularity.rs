@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::item_weights::finite;
-use super::saved::Format;
+use super::saved::{Format, Sealed, bits, sealed, wrong};
 use super::{Query, QueryError, Scorer, Scratch, check_places};
 use crate::error::{ConfigError, DataError, Error};
 use crate::event::{Interactions, Timestamp};
@@ -109,33 +109,38 @@ impl Scorer for Popularity {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Saved {
-    format: Format<1>,
+    format: Format<2>,
+    #[serde(with = "bits")]
     scores: Vec<f64>,
+    checksum: u64,
 }
+
+sealed!(Saved);
 
 impl From<Popularity> for Saved {
     fn from(model: Popularity) -> Self {
-        Self {
-            format: Format,
+        let saved = Self {
+            format: Format::LATEST,
             scores: model.scores,
-        }
+            checksum: 0,
+        };
+        saved.sealed()
     }
 }
 
 impl TryFrom<Saved> for Popularity {
     type Error = DataError;
 
-    fn try_from(Saved { scores, .. }: Saved) -> Result<Self, DataError> {
-        let bad = scores
-            .iter()
-            .position(|score| !(score.is_finite() && *score >= 0.0));
-        if let Some((at, score)) = bad.and_then(|at| Some((at, scores.get(at)?))) {
-            return Err(DataError::Field {
-                field: format!("scores[{at}]"),
-                value: score.to_string(),
-                expected: "a finite number that is not negative",
-            });
+    fn try_from(mut saved: Saved) -> Result<Self, DataError> {
+        let mut scores = saved.scores.iter().enumerate();
+        if let Some((at, score)) = scores.find(|(_, score)| !(score.is_finite() && **score >= 0.0))
+        {
+            let expected = "a finite number that is not negative";
+            return Err(wrong(&format!("scores[{at}]"), score, expected));
         }
-        Ok(Self { scores })
+        saved.check_seal()?;
+        Ok(Self {
+            scores: saved.scores,
+        })
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::factors::PANEL;
 use super::latent::{FACTORS_MAX, Latent};
-use super::saved::{Format, checksum, words, wrong};
+use super::saved::{Format, Sealed, checksum, sealed, words, wrong};
 use super::{Als, Bpr, Query, QueryError, Scorer, Scratch, Warp, check_places};
 use crate::error::{DataError, Error};
 use crate::numeric::compact::{BLOCK, Compact, Half, products};
@@ -312,7 +312,7 @@ fn in_panels<T: Copy>(
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Saved {
-    format: Format<1>,
+    format: Format<2, 1>,
     compactness: Compactness,
     width: usize,
     likeness: usize,
@@ -324,6 +324,8 @@ struct Saved {
     checksum: u64,
 }
 
+sealed!(Saved, before: sum_of_numbers);
+
 impl From<Quantised> for Saved {
     fn from(model: Quantised) -> Self {
         let bits = |numbers: &Numbers| match numbers {
@@ -333,8 +335,8 @@ impl From<Quantised> for Saved {
                 .collect(),
             Numbers::F16(numbers) => numbers.iter().map(|half| half.0).collect(),
         };
-        let mut saved = Self {
-            format: Format,
+        let saved = Self {
+            format: Format::LATEST,
             compactness: match model.items.numbers {
                 Numbers::I8(_) => Compactness::I8,
                 Numbers::F16(_) => Compactness::F16,
@@ -347,24 +349,19 @@ impl From<Quantised> for Saved {
             item_scales: model.items.scales,
             checksum: 0,
         };
-        saved.checksum = saved.sum();
-        saved
+        saved.sealed()
     }
 }
 
 impl TryFrom<Saved> for Quantised {
     type Error = Error;
 
-    fn try_from(saved: Saved) -> Result<Self, Error> {
+    fn try_from(mut saved: Saved) -> Result<Self, Error> {
         if !(1..=FACTORS_MAX + 1).contains(&saved.width) {
             return Err(wrong("width", saved.width, "from 1 to 1025").into());
         }
         if !(1..=saved.width).contains(&saved.likeness) {
             return Err(wrong("likeness", saved.likeness, "from 1 to `width`").into());
-        }
-        if saved.checksum != saved.sum() {
-            let expected = "the checksum of the numbers";
-            return Err(wrong("checksum", saved.checksum, expected).into());
         }
         let side = |field: &str, scales: Vec<f32>, bits: &[u16]| {
             let panels = scales.len().div_ceil(PANEL);
@@ -399,6 +396,7 @@ impl TryFrom<Saved> for Quantised {
         };
         let customers = side("customers", saved.customer_scales.clone(), &saved.customers)?;
         let items = side("items", saved.item_scales.clone(), &saved.items)?;
+        saved.check_seal()?;
         Ok(Self::assemble(
             saved.width,
             saved.likeness,
@@ -409,7 +407,8 @@ impl TryFrom<Saved> for Quantised {
 }
 
 impl Saved {
-    fn sum(&self) -> u64 {
+    /// Of version 1.
+    fn sum_of_numbers(&self) -> u64 {
         let lengths = [
             self.width,
             self.likeness,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::co_taken::CoTaken;
 use super::item_weights::{Linear, SparseWeights, by_items_taken};
-use super::saved::Format;
+use super::saved::{SavedWeights, saved_by_items_taken};
 use super::taken::Taken;
 use crate::error::{ConfigError, Error, FitError};
 use crate::summary::InteractionMatrix;
@@ -66,7 +66,10 @@ pub struct Rp3BetaConfig {
 /// interactive applications*; normalisation and neighbours as in Dacrema, Cremonesi and Jannach (2019), *Are we really making
 /// much progress?*
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Saved", into = "Saved")]
+#[serde(
+    try_from = "SavedWeights<Rp3BetaConfig, SparseWeights>",
+    into = "SavedWeights<Rp3BetaConfig, SparseWeights>"
+)]
 pub struct Rp3Beta {
     config: Rp3BetaConfig,
     linear: Linear<SparseWeights>,
@@ -153,6 +156,14 @@ impl Rp3Beta {
 }
 
 by_items_taken!(Rp3Beta);
+saved_by_items_taken!(
+    Rp3Beta {
+        config: Rp3BetaConfig,
+        binary: true
+    },
+    SparseWeights,
+    |config, _| config.check()
+);
 
 impl Rp3BetaConfig {
     fn check(&self) -> Result<(), ConfigError> {
@@ -173,43 +184,5 @@ impl Rp3BetaConfig {
             });
         }
         Ok(())
-    }
-}
-
-/// The model as it is saved.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Saved {
-    format: Format<1>,
-    config: Rp3BetaConfig,
-    seen: InteractionMatrix,
-    weights: SparseWeights,
-}
-
-impl From<Rp3Beta> for Saved {
-    fn from(model: Rp3Beta) -> Self {
-        Self {
-            format: Format,
-            config: model.config,
-            seen: model.linear.seen,
-            weights: model.linear.weights,
-        }
-    }
-}
-
-impl TryFrom<Saved> for Rp3Beta {
-    type Error = Error;
-
-    fn try_from(saved: Saved) -> Result<Self, Error> {
-        saved.config.check()?;
-        let weights = saved.weights.checked(saved.seen.columns())?;
-        Ok(Self {
-            config: saved.config,
-            linear: Linear {
-                seen: saved.seen,
-                weights,
-                binary: true,
-            },
-        })
     }
 }

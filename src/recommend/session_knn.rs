@@ -5,7 +5,7 @@ use std::mem;
 use serde::{Deserialize, Serialize};
 
 use super::item_weights::finite;
-use super::saved::Format;
+use super::saved::{Format, Sealed, sealed, wrong};
 use super::{
     Contribution, Explainer, Explanation, Query, QueryError, Scorer, Scratch, check_places,
 };
@@ -463,30 +463,37 @@ impl Lists {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Saved {
-    format: Format<1>,
+    format: Format<2>,
     config: SessionKnnConfig,
     sessions: Lists,
     number: Vec<u32>,
     events: Vec<u64>,
+    checksum: u64,
 }
+
+sealed!(Saved);
 
 impl From<SessionKnn> for Saved {
     fn from(model: SessionKnn) -> Self {
-        Self {
-            format: Format,
+        let saved = Self {
+            format: Format::LATEST,
             config: model.config,
             sessions: model.sessions,
             number: model.number,
             events: model.events,
-        }
+            checksum: 0,
+        };
+        saved.sealed()
     }
 }
 
 impl TryFrom<Saved> for SessionKnn {
     type Error = Error;
 
-    fn try_from(saved: Saved) -> Result<Self, Error> {
+    fn try_from(mut saved: Saved) -> Result<Self, Error> {
         saved.config.check()?;
+        saved.check_lists()?;
+        saved.check_seal()?;
         let Saved {
             config,
             sessions,
@@ -494,14 +501,20 @@ impl TryFrom<Saved> for SessionKnn {
             events,
             ..
         } = saved;
-        let wrong = |field: &str, value: String, expected| -> Result<Self, Error> {
-            Err(DataError::Field {
-                field: field.to_owned(),
-                value,
-                expected,
-            }
-            .into())
-        };
+        Ok(Self::assemble(config, sessions, number, events))
+    }
+}
+
+impl Saved {
+    /// Refuses sessions that no fit can have made.
+    fn check_lists(&self) -> Result<(), DataError> {
+        let Self {
+            sessions,
+            number,
+            events,
+            ..
+        } = self;
+        let wrong = |field, value: String, expected| Err(wrong(field, value, expected));
         let held = sessions.ends.last().copied().unwrap_or(0);
         if !sessions.ends.is_sorted() || held != sessions.numbers.len() {
             let expected = "ascending to the number of items";
@@ -530,6 +543,6 @@ impl TryFrom<Saved> for SessionKnn {
         {
             return wrong("events", "beyond 2^64 in all".to_owned(), "counts of rows");
         }
-        Ok(Self::assemble(config, sessions, number, events))
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::co_taken::CoTaken;
 use super::item_weights::{Linear, SparseWeights, by_items_taken};
-use super::saved::Format;
+use super::saved::{SavedWeights, saved_by_items_taken};
 use crate::error::{ConfigError, Error, FitError};
 use crate::numeric::reduce::sum_chunks;
 use crate::summary::InteractionMatrix;
@@ -69,7 +69,10 @@ pub struct SlimConfig {
 /// Ning and Karypis (2011), *SLIM: sparse linear methods for top-n recommender systems*; coordinate descent on the Gram matrix:
 /// Friedman, Hastie and Tibshirani (2010), *Regularization paths for generalized linear models via coordinate descent*.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Saved", into = "Saved")]
+#[serde(
+    try_from = "SavedWeights<SlimConfig, SparseWeights>",
+    into = "SavedWeights<SlimConfig, SparseWeights>"
+)]
 pub struct Slim {
     config: SlimConfig,
     linear: Linear<SparseWeights>,
@@ -165,6 +168,14 @@ impl Slim {
 }
 
 by_items_taken!(Slim);
+saved_by_items_taken!(
+    Slim {
+        config: SlimConfig,
+        binary: true
+    },
+    SparseWeights,
+    |config, _| config.check()
+);
 
 impl SlimConfig {
     fn check(&self) -> Result<(), ConfigError> {
@@ -358,43 +369,5 @@ impl Gram<'_> {
         } else {
             (-gradient).max(0.0)
         }
-    }
-}
-
-/// The model as it is saved.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Saved {
-    format: Format<1>,
-    config: SlimConfig,
-    seen: InteractionMatrix,
-    weights: SparseWeights,
-}
-
-impl From<Slim> for Saved {
-    fn from(model: Slim) -> Self {
-        Self {
-            format: Format,
-            config: model.config,
-            seen: model.linear.seen,
-            weights: model.linear.weights,
-        }
-    }
-}
-
-impl TryFrom<Saved> for Slim {
-    type Error = Error;
-
-    fn try_from(saved: Saved) -> Result<Self, Error> {
-        saved.config.check()?;
-        let weights = saved.weights.checked(saved.seen.columns())?;
-        Ok(Self {
-            config: saved.config,
-            linear: Linear {
-                seen: saved.seen,
-                weights,
-                binary: true,
-            },
-        })
     }
 }

@@ -46,6 +46,11 @@ impl Lists {
         self.ends.len()
     }
 
+    /// How many numbers there are in all.
+    pub(super) fn total(&self) -> usize {
+        self.number.len()
+    }
+
     /// A row; nothing for one that is not there.
     pub(super) fn row(&self, row: usize) -> &[u32] {
         let end = self.ends.get(row).copied().unwrap_or(0);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::co_taken::CoTaken;
 use super::item_weights::{SparseWeights, finite};
-use super::saved::Format;
+use super::saved::SavedWeights;
 use super::taken::Taken;
 use super::{
     Contribution, Explainer, Explanation, Query, QueryError, Scorer, Scratch, check_places,
@@ -73,7 +73,10 @@ pub enum PolynomialFilter {
 /// # Source
 /// Park, Shin and Shin (2024), *Turbo-CF: matrix decomposition-free graph filtering for fast recommendation*, equations 4 to 8.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Saved", into = "Saved")]
+#[serde(
+    try_from = "SavedWeights<TurboCfConfig, SparseWeights>",
+    into = "SavedWeights<TurboCfConfig, SparseWeights>"
+)]
 pub struct TurboCf {
     config: TurboCfConfig,
     seen: InteractionMatrix,
@@ -259,36 +262,20 @@ impl PolynomialFilter {
     }
 }
 
-/// The model as it is saved.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Saved {
-    format: Format<1>,
-    config: TurboCfConfig,
-    seen: InteractionMatrix,
-    weights: SparseWeights,
-}
-
-impl From<TurboCf> for Saved {
+impl From<TurboCf> for SavedWeights<TurboCfConfig, SparseWeights> {
     fn from(model: TurboCf) -> Self {
-        Self {
-            format: Format,
-            config: model.config,
-            seen: model.seen,
-            weights: model.weights,
-        }
+        Self::new(model.config, model.seen, model.weights)
     }
 }
 
-impl TryFrom<Saved> for TurboCf {
+impl TryFrom<SavedWeights<TurboCfConfig, SparseWeights>> for TurboCf {
     type Error = Error;
 
-    fn try_from(saved: Saved) -> Result<Self, Error> {
-        saved.config.check()?;
-        let weights = saved.weights.checked(saved.seen.columns())?;
+    fn try_from(saved: SavedWeights<TurboCfConfig, SparseWeights>) -> Result<Self, Error> {
+        let (config, seen, weights) = saved.open(|config: &TurboCfConfig, _| config.check())?;
         Ok(Self {
-            config: saved.config,
-            seen: saved.seen,
+            config,
+            seen,
             weights,
         })
     }

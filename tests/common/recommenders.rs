@@ -104,9 +104,9 @@ pub fn item_kinds() -> Vec<Kind> {
         let config = EaseConfig {
             lambda: 2.7,
             precision,
-            items_max: 2_000,
+            items_max: 6_000,
         };
-        move |data: &Data, _: Stop<'_>| Ease::fit(&data.matrix, &config)
+        move |data: &Data, stop: Stop<'_>| Ease::fit_until(&data.matrix, &config, stop)
     };
     let bm25 = ItemSimilarity::Bm25 { k1: 1.2, b: 0.5 };
     vec![
@@ -146,8 +146,8 @@ pub fn item_kinds() -> Vec<Kind> {
             };
             Ok(Slim::fit_until(&data.matrix, &config, stop)?.model)
         }),
-        kind("ease_single", false, ease(Precision::Single)),
-        kind("ease_double", false, ease(Precision::Double)),
+        kind("ease_single", true, ease(Precision::Single)),
+        kind("ease_double", true, ease(Precision::Double)),
     ]
 }
 

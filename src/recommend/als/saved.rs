@@ -6,15 +6,13 @@ use super::{Als, Weighting};
 use crate::error::Error;
 use crate::numeric::lanes::padded;
 use crate::recommend::latent::FACTORS_MAX;
-use crate::recommend::saved::{check_rows, checksum, words, wrong};
-
-const FORMAT: u32 = 1;
+use crate::recommend::saved::{Format, Sealed, check_rows, checksum, sealed, words, wrong};
 
 /// What is written; checked when it is read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Saved {
-    format: u32,
+    format: Format<2, 1>,
     weighting: Weighting,
     factors: usize,
     /// By rows of `factors`.
@@ -23,30 +21,27 @@ pub(super) struct Saved {
     checksum: u64,
 }
 
+sealed!(Saved, before: sum_of_numbers);
+
 impl From<Als> for Saved {
     fn from(model: Als) -> Self {
         let items = model.latent.items();
-        let mut saved = Self {
-            format: FORMAT,
+        let saved = Self {
+            format: Format::LATEST,
             weighting: model.weighting,
             factors: model.latent.width(),
             customers: model.latent.rows().to_vec(),
             items: (0..items.rows()).flat_map(|item| items.row(item)).collect(),
             checksum: 0,
         };
-        saved.checksum = saved.sum();
-        saved
+        saved.sealed()
     }
 }
 
 impl TryFrom<Saved> for Als {
     type Error = Error;
 
-    fn try_from(saved: Saved) -> Result<Self, Error> {
-        if saved.format != FORMAT {
-            let expected = "1, the only one that this version reads";
-            return Err(wrong("format", saved.format, expected).into());
-        }
+    fn try_from(mut saved: Saved) -> Result<Self, Error> {
         saved.weighting.check()?;
         if !(1..=FACTORS_MAX).contains(&saved.factors) {
             return Err(wrong("factors", saved.factors, "from 1 to 1024").into());
@@ -54,10 +49,7 @@ impl TryFrom<Saved> for Als {
         for (field, numbers) in [("customers", &saved.customers), ("items", &saved.items)] {
             check_rows(field, numbers, saved.factors, (f32::MAX, "finite"))?;
         }
-        if saved.checksum != saved.sum() {
-            let expected = "the checksum of the numbers";
-            return Err(wrong("checksum", saved.checksum, expected).into());
-        }
+        saved.check_seal()?;
         let width = padded(saved.factors);
         let mut items = vec![0.0; saved.items.len() / saved.factors * width];
         let rows = saved.items.chunks_exact(saved.factors);
@@ -76,7 +68,8 @@ impl TryFrom<Saved> for Als {
 }
 
 impl Saved {
-    fn sum(&self) -> u64 {
+    /// Of version 1.
+    fn sum_of_numbers(&self) -> u64 {
         let sizes = [self.factors, self.customers.len(), self.items.len()];
         let sizes = sizes.into_iter().map(|size| size as u64);
         checksum(

@@ -5,52 +5,52 @@ use serde::{Deserialize, Serialize};
 use super::graph::Graph;
 use super::low_pass::Factors;
 use super::{GraphFilter, GraphFilterConfig};
-use crate::error::{DataError, Error};
-use crate::recommend::saved::Format;
+use crate::error::Error;
+use crate::recommend::saved::{Format, Sealed, sealed, wrong};
 use crate::summary::InteractionMatrix;
 
 /// What is written; checked when it is read.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Saved {
-    format: Format<1>,
+    format: Format<2>,
     config: GraphFilterConfig,
     seen: InteractionMatrix,
     rank: usize,
     /// By rows of `rank`, a row for each item.
     left: Vec<f32>,
     right: Vec<f32>,
+    checksum: u64,
 }
+
+sealed!(Saved);
 
 impl From<GraphFilter> for Saved {
     fn from(model: GraphFilter) -> Self {
         let right = &model.factors.right;
         let rows = (0..right.rows()).flat_map(|item| right.row(item));
-        Self {
-            format: Format,
+        let saved = Self {
+            format: Format::LATEST,
             config: model.config,
             rank: model.factors.rank,
             right: rows.collect(),
             seen: model.seen,
             left: model.factors.left,
-        }
+            checksum: 0,
+        };
+        saved.sealed()
     }
 }
 
 impl TryFrom<Saved> for GraphFilter {
     type Error = Error;
 
-    fn try_from(saved: Saved) -> Result<Self, Error> {
+    fn try_from(mut saved: Saved) -> Result<Self, Error> {
         saved.config.check()?;
-        let wrong = |field: &str, value: String, expected| DataError::Field {
-            field: field.to_owned(),
-            value,
-            expected,
-        };
         let most = saved.config.low_pass.map_or(0, |low_pass| low_pass.rank);
         if saved.rank > most {
-            let value = saved.rank.to_string();
-            return Err(wrong("rank", value, "at most the rank of the configuration").into());
+            let expected = "at most the rank of the configuration";
+            return Err(wrong("rank", saved.rank, expected).into());
         }
         let items = saved.seen.columns() as usize;
         for (field, numbers) in [("left", &saved.left), ("right", &saved.right)] {
@@ -59,9 +59,10 @@ impl TryFrom<Saved> for GraphFilter {
                 return Err(wrong(field, value, "`rank` numbers for each item").into());
             }
             if let Some(number) = numbers.iter().find(|number| !number.is_finite()) {
-                return Err(wrong(field, number.to_string(), "finite numbers").into());
+                return Err(wrong(field, number, "finite numbers").into());
             }
         }
+        saved.check_seal()?;
         let graph = Graph::new(&saved.seen);
         let factors = Factors::new(saved.rank, saved.left, items, &saved.right);
         Ok(Self::assemble(saved.config, saved.seen, graph, factors))

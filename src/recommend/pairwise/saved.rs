@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{LARGEST, Pairwise, Plan};
 use crate::error::Error;
-use crate::recommend::saved::{Format, check_rows, checksum, words, wrong};
+use crate::recommend::saved::{Format, Sealed, check_rows, checksum, sealed, words, wrong};
 
 /// What is written; checked when it is read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Saved {
-    format: Format<1>,
+    format: Format<2, 1>,
     plan: Plan,
     /// By rows of `factors + 1`.
     customers: Vec<f32>,
@@ -19,6 +19,8 @@ pub(super) struct Saved {
     taken: Vec<u64>,
     checksum: u64,
 }
+
+sealed!(Saved, before: sum_of_numbers);
 
 impl From<Pairwise> for Saved {
     fn from(model: Pairwise) -> Self {
@@ -29,23 +31,22 @@ impl From<Pairwise> for Saved {
             before = passed;
             taken
         });
-        let mut saved = Self {
-            format: Format,
+        let saved = Self {
+            format: Format::LATEST,
             plan: model.plan,
             customers: model.latent.rows().to_vec(),
             items: (0..items.rows()).flat_map(|item| items.row(item)).collect(),
             taken: taken.collect(),
             checksum: 0,
         };
-        saved.checksum = saved.sum();
-        saved
+        saved.sealed()
     }
 }
 
 impl TryFrom<Saved> for Pairwise {
     type Error = Error;
 
-    fn try_from(saved: Saved) -> Result<Self, Error> {
+    fn try_from(mut saved: Saved) -> Result<Self, Error> {
         saved.plan.check()?;
         let width = saved.plan.factors + 1;
         for (field, numbers) in [("customers", &saved.customers), ("items", &saved.items)] {
@@ -65,10 +66,7 @@ impl TryFrom<Saved> for Pairwise {
             let found = format!("{} counts", saved.taken.len());
             return Err(wrong("taken", found, expected).into());
         }
-        if saved.checksum != saved.sum() {
-            let expected = "the checksum of the numbers";
-            return Err(wrong("checksum", saved.checksum, expected).into());
-        }
+        saved.check_seal()?;
         Ok(Self::of(
             saved.plan,
             saved.customers,
@@ -79,7 +77,8 @@ impl TryFrom<Saved> for Pairwise {
 }
 
 impl Saved {
-    fn sum(&self) -> u64 {
+    /// Of version 1.
+    fn sum_of_numbers(&self) -> u64 {
         let sizes = [self.customers.len(), self.items.len()];
         let sizes = sizes.into_iter().map(|size| size as u64);
         let numbers = words(&self.customers).chain(words(&self.items));
