@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tenure::Error;
 use tenure::recommend::{
     Ease, EaseConfig, GraphFilter, GraphFilterConfig, ItemKnn, ItemSimilarity, PolynomialFilter,
-    Precision, Rp3Beta, Rp3BetaConfig, Scorer, Slim, SlimConfig, TurboCf, TurboCfConfig, Unseen,
+    Precision, Query, QueryError, Rp3Beta, Rp3BetaConfig, Scorer, Scratch, Slim, SlimConfig,
+    TurboCf, TurboCfConfig, Unseen, recommend,
 };
 use tenure::summary::InteractionMatrix;
 
@@ -84,7 +85,10 @@ fn graph_filter(
     })
 }
 
-/// The time of the fit; quality, and customers a second of lists of ten.
+/// Customers who ask by themselves, one after the other.
+const ASKING: usize = 200;
+
+/// The time of the fit; quality, customers a second of lists of ten, and how long one customer waits for them.
 fn fit<M: Scorer>(
     setting: &Setting,
     set: &str,
@@ -106,7 +110,25 @@ fn fit<M: Scorer>(
                 check.insert("top10/s".to_owned(), rate(wall));
                 check.insert("top10/cpu_s".to_owned(), rate(cpu));
             }
+            if let (Value::Object(check), Ok(cpu)) = (&mut check, query_cpu_s(&model, &train)) {
+                check.insert("query_cpu_us".to_owned(), json!((cpu * 1e6).round()));
+            }
             check
         },
     )
+}
+
+/// The median CPU time of a query for ten items.
+fn query_cpu_s(model: &dyn Scorer, train: &InteractionMatrix) -> Result<f64, QueryError> {
+    let (mut scratch, mut list) = (Scratch::new(), Vec::new());
+    let step = (train.rows() as usize).div_ceil(ASKING).max(1);
+    let mut times = Vec::new();
+    for customer in (0..train.rows()).step_by(step) {
+        let start = cpu_s();
+        let query = Query::Customer(customer);
+        recommend(model, &query, 10, &Unseen(train), &mut scratch, &mut list)?;
+        times.push(cpu_s() - start);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times.get(times.len() / 2).copied().unwrap_or(0.0))
 }

@@ -17,6 +17,7 @@ use super::{
     TopLists, check_places,
 };
 use crate::error::{Error, FitError};
+use crate::numeric::lanes::Level;
 use crate::summary::InteractionMatrix;
 pub use config::{Blurring, GraphFilterConfig, LowPass, OdeMethod, Sharpening};
 use graph::{Graph, Lane, Workspace};
@@ -188,14 +189,15 @@ impl GraphFilter {
         }
     }
 
-    /// A query's working memory in `doubles`: of the polynomial, its sums, and of the low pass.
+    /// A query's working memory: of the polynomial, its sums, and of the low pass.
     fn split<'a>(
         &self,
         scratch: &'a mut Scratch,
     ) -> (Workspace<'a, 1>, &'a mut [Lane<1>], low_pass::Work<'a>) {
         let (customers, items) = (self.graph.customers(), self.graph.items());
-        let length = customers + 2 * items + self.factors.work(1);
-        let (_, doubles) = scratch.zeros_and_doubles(0, length);
+        let (singles, low_pass) = self.factors.work(1);
+        let length = customers + 2 * items + low_pass;
+        let (singles, doubles) = scratch.zeros_and_doubles(singles, length);
         let (sums, doubles) = doubles.split_at_mut(items);
         let (now, doubles) = doubles.split_at_mut(items);
         let (customers, doubles) = doubles.split_at_mut(customers);
@@ -203,7 +205,8 @@ impl GraphFilter {
             customers: customers.as_chunks_mut().0,
             now: now.as_chunks_mut().0,
         };
-        (work, sums.as_chunks_mut().0, self.factors.split(1, doubles))
+        let low_pass = self.factors.split(1, singles, doubles);
+        (work, sums.as_chunks_mut().0, low_pass)
     }
 }
 
@@ -244,12 +247,11 @@ impl Scorer for GraphFilter {
         let (mut work, sums, mut low) = self.split(scratch);
         self.polynomial(query.taken(&self.seen), &mut work, sums);
         self.factors.project(query.taken(&self.seen), &mut low, 0);
-        let mut scores = [0.0; PANEL];
+        let (mut scores, level) = ([0.0; PANEL], Level::detect());
         for (panel, sums) in sums.chunks(PANEL).enumerate() {
-            self.factors.take_panel(panel, &mut low);
-            let added = self.factors.products(0, &mut low);
+            let added = self.factors.products(level, panel, 1, &mut low);
             for (place, ([sum], added)) in scores.iter_mut().zip(sums.iter().zip(added)) {
-                *place = (sum + added) as f32;
+                *place = (sum + f64::from(*added)) as f32;
             }
             let known = scores.get(..sums.len()).unwrap_or_default();
             visit((panel * PANEL) as u32, known);

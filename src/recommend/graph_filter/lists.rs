@@ -18,8 +18,9 @@ pub(super) fn best(model: &GraphFilter, customers: Range<u32>, rules: Rules<'_>)
         customers.len(),
         |range| {
             let mut pass = Pass::new(model);
-            let mut doubles = vec![0.0; model.factors.work(GROUPS)];
-            let mut low = model.factors.split(GROUPS, &mut doubles);
+            let (singles, doubles) = model.factors.work(CUSTOMERS);
+            let (mut singles, mut doubles) = (vec![0.0; singles], vec![0.0; doubles]);
+            let mut low = model.factors.split(CUSTOMERS, &mut singles, &mut doubles);
             let mut lists = TopLists::default();
             for first in range.clone().step_by(CUSTOMERS) {
                 let here = CUSTOMERS.min(range.end - first);
@@ -102,28 +103,26 @@ impl<'a> Pass<'a> {
         let (model, level) = (self.model, Level::detect());
         let items = model.graph.items();
         let open = self.ways.open().to_vec();
+        let here = open.last().map_or(0, |row| row + 1);
         let mut numbers = Vec::with_capacity(PANEL);
         for (panel, begin) in (0..items).step_by(PANEL).enumerate() {
             let known = PANEL.min(items - begin);
             numbers.clear();
             numbers.extend(begin as u32..(begin + known) as u32);
-            model.factors.take_panel(panel, low);
-            for open in open.chunk_by(|left, right| left / TOGETHER == right / TOGETHER) {
-                let group = open.first().map_or(0, |row| row / TOGETHER);
-                let added = model.factors.products(group, low);
+            let added = model.factors.products(level, panel, here, low);
+            for &row in &open {
+                let (group, lane) = (row / TOGETHER, row % TOGETHER);
                 let from = group * items + begin;
                 let sums = self.sums.get(from..from + known).unwrap_or_default();
-                for &row in open {
-                    let lane = row % TOGETHER;
-                    let added = added.get(lane * PANEL..).unwrap_or_default();
-                    let mut scores = [f32::NEG_INFINITY; PANEL];
-                    for ((place, sum), added) in scores.iter_mut().zip(sums).zip(added) {
-                        *place = (sum.get(lane).copied().unwrap_or(0.0) + added) as f32;
-                    }
-                    let query = Query::Customer(first + row as u32);
-                    self.ways
-                        .offer(level, (row, &query), (&scores, &numbers), rules);
+                let added = added.get(row * PANEL..).unwrap_or_default();
+                let mut scores = [f32::NEG_INFINITY; PANEL];
+                for ((place, sum), added) in scores.iter_mut().zip(sums).zip(added) {
+                    let sum = sum.get(lane).copied().unwrap_or(0.0);
+                    *place = (sum + f64::from(*added)) as f32;
                 }
+                let query = Query::Customer(first + row as u32);
+                self.ways
+                    .offer(level, (row, &query), (&scores, &numbers), rules);
             }
         }
     }

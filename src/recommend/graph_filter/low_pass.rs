@@ -1,9 +1,8 @@
 //! The ideal low pass, as two factors of low rank.
 
-use nalgebra::{DMatrixView, DMatrixViewMut};
-
 use super::graph::{Graph, Lane, Stoppable, TOGETHER, Workspace};
 use super::{GraphFilterConfig, GraphFilterReport};
+use crate::numeric::lanes::Level;
 use crate::numeric::reduce::each_block;
 use crate::numeric::subspace::leading;
 use crate::recommend::factors::{PANEL, Panels};
@@ -20,14 +19,14 @@ pub(super) struct Factors {
     pub(super) right: Panels,
 }
 
-/// Working memory of queries that are answered together, in groups of [`TOGETHER`] rows.
+/// Working memory of some queries that are answered together.
 pub(super) struct Work<'a> {
-    /// `rank` numbers for each row.
-    along: &'a mut [f64],
-    /// A panel in double precision.
-    wide: &'a mut [f64],
-    /// [`PANEL`] numbers for each row of a group.
-    out: &'a mut [f64],
+    /// `rank` numbers for each query.
+    along: &'a mut [f32],
+    /// Those of one, while they are summed.
+    sums: &'a mut [f64],
+    /// [`PANEL`] numbers for each query.
+    out: &'a mut [f32],
 }
 
 /// `None` when cancelled.
@@ -122,38 +121,48 @@ impl Factors {
         Self { rank, left, right }
     }
 
-    /// How many numbers [`split`](Self::split) takes.
-    pub(super) fn work(&self, groups: usize) -> usize {
-        self.rank * (groups * TOGETHER + PANEL) + PANEL * TOGETHER
+    /// How many numbers of single and of double precision [`split`](Self::split) takes for some queries.
+    pub(super) fn work(&self, queries: usize) -> (usize, usize) {
+        ((self.rank + PANEL) * queries, self.rank)
     }
 
-    pub(super) fn split<'a>(&self, groups: usize, doubles: &'a mut [f64]) -> Work<'a> {
-        let (along, doubles) = doubles.split_at_mut(self.rank * groups * TOGETHER);
-        let (wide, out) = doubles.split_at_mut(self.rank * PANEL);
-        Work { along, wide, out }
+    pub(super) fn split<'a>(
+        &self,
+        queries: usize,
+        singles: &'a mut [f32],
+        sums: &'a mut [f64],
+    ) -> Work<'a> {
+        let (along, out) = singles.split_at_mut(self.rank * queries);
+        Work { along, sums, out }
     }
 
-    /// What a row has along the singular vectors, put down as that of row number `row`.
+    /// What a query has along the singular vectors.
     pub(super) fn project(
         &self,
         taken: impl Iterator<Item = u32>,
         work: &mut Work<'_>,
-        row: usize,
+        query: usize,
     ) {
-        let along = work.along.chunks_exact_mut(self.rank.max(1)).nth(row);
-        let along = along.unwrap_or_default();
-        along.fill(0.0);
+        work.sums.fill(0.0);
         for item in taken {
-            for (sum, &number) in along.iter_mut().zip(self.left_row(item)) {
+            for (sum, &number) in work.sums.iter_mut().zip(self.left_row(item)) {
                 *sum += f64::from(number);
             }
         }
+        let along = work.along.chunks_exact_mut(self.rank.max(1)).nth(query);
+        for (place, &sum) in along.unwrap_or_default().iter_mut().zip(&*work.sums) {
+            *place = sum as f32;
+        }
     }
 
-    /// What the low pass adds to an item's score for the first row.
+    /// What the low pass adds to an item's score for the first query.
     pub(super) fn score(&self, work: &Work<'_>, item: u32) -> f64 {
         let row = self.right.row(item).map(f64::from);
-        let terms = work.along.iter().zip(row).map(|(along, y)| along * y);
+        let terms = work
+            .along
+            .iter()
+            .zip(row)
+            .map(|(&along, y)| f64::from(along) * y);
         terms.sum()
     }
 
@@ -163,24 +172,21 @@ impl Factors {
         row.map(|(&x, y)| f64::from(x) * f64::from(y)).sum()
     }
 
-    /// Takes a panel of items for the next products.
-    pub(super) fn take_panel(&self, panel: usize, work: &mut Work<'_>) {
-        for (wide, &number) in work.wide.iter_mut().zip(self.right.panel(panel)) {
-            *wide = f64::from(number);
-        }
-    }
-
-    /// What the low pass adds to the scores of the panel's items, [`PANEL`] numbers for each row of the group.
-    ///
-    /// The product always has [`TOGETHER`] rows, so that one has the same bits alone as among others.
-    pub(super) fn products<'a>(&self, group: usize, work: &'a mut Work<'_>) -> &'a [f64] {
-        let from = group * TOGETHER * self.rank;
-        let along = work.along.get(from..from + TOGETHER * self.rank);
-        if let Some(along) = along.filter(|along| !along.is_empty()) {
-            let panel = DMatrixView::from_slice(work.wide, PANEL, self.rank);
-            let along = DMatrixView::from_slice(along, self.rank, TOGETHER);
-            let mut out = DMatrixViewMut::from_slice(work.out, PANEL, TOGETHER);
-            out.gemm(1.0, &panel, &along, 0.0);
+    /// What the low pass adds to the scores of a panel's items, [`PANEL`] numbers for each of the first `queries`: the same bits
+    /// for a query alone as among others.
+    pub(super) fn products<'a>(
+        &self,
+        level: Level,
+        panel: usize,
+        queries: usize,
+        work: &'a mut Work<'_>,
+    ) -> &'a [f32] {
+        let (along, out) = (self.rank * queries, PANEL * queries);
+        if let (Some(along), Some(out)) = (work.along.get(..along), work.out.get_mut(..out))
+            && !along.is_empty()
+        {
+            self.right
+                .products(level, self.right.panel(panel), along, out);
         }
         work.out
     }
