@@ -27,7 +27,7 @@ fn shop() -> InteractionMatrix {
     let mut log = InteractionSummary::new();
     for row in 0..60_000_u32 {
         let customer = row % (CUSTOMERS - 1);
-        let kind = if row / CUSTOMERS % 2 == 0 {
+        let kind = if (row / CUSTOMERS).is_multiple_of(2) {
             customer % 30
         } else {
             customer / 30
