@@ -111,7 +111,7 @@ impl JournalStore {
 
     fn write_snapshot(&self, upkeep: &mut Upkeep) -> Result<(), JournalError> {
         let (summary, members) = {
-            let shelf = self.shelf();
+            let mut shelf = self.shelf();
             let members: Vec<_> = shelf.members().collect();
             let summary = Summary {
                 place: shelf.end,
@@ -126,10 +126,12 @@ impl JournalStore {
         if summary.place.position == 0 {
             return Ok(());
         }
-        let members = members
-            .iter()
-            .map(|(account, version, member)| (account, *version, member));
-        let size = snapshot::write(&*self.files, &summary, members)?;
+        let each = members.iter();
+        let each = each.map(|(account, version, member)| (account, *version, member));
+        let written = snapshot::write(&*self.files, &summary, each);
+        drop(members);
+        self.take_back();
+        let size = written?;
         upkeep.snapshot = (summary.place.position, size);
         Ok(())
     }
