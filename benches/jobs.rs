@@ -23,6 +23,9 @@ mod measure;
 mod raw_log;
 #[path = "jobs/recommend.rs"]
 mod recommend;
+#[cfg(feature = "approximate")]
+#[path = "jobs/recommend_approximate.rs"]
+mod recommend_approximate;
 #[path = "jobs/recommend_items.rs"]
 mod recommend_items;
 #[path = "jobs/scratch.rs"]
@@ -100,6 +103,12 @@ const JOBS: &[(&str, Job)] = &[
     ("recommend.warp64.fit:ml100k", |setting| {
         recommend::warp(setting, "ml100k")
     }),
+    ("recommend.quantised:ml100k", |setting| {
+        recommend::quantised(setting, "ml100k")
+    }),
+    ("recommend.quantised:gowalla", |setting| {
+        recommend::quantised(setting, "gowalla")
+    }),
     ("recommend.top10:ml100k", |setting| {
         recommend::top10(setting, "ml100k")
     }),
@@ -123,6 +132,14 @@ const JOBS: &[(&str, Job)] = &[
     }),
     ("recommend.top10:gowalla", |setting| {
         recommend::top10(setting, "gowalla")
+    }),
+    #[cfg(feature = "approximate")]
+    ("recommend.approximate:1m", |setting| {
+        recommend_approximate::search(setting, 1_000_000)
+    }),
+    #[cfg(feature = "approximate")]
+    ("recommend.approximate:2m", |setting| {
+        recommend_approximate::search(setting, 2_000_000)
     }),
     ("recommend.rp3beta.fit:ml100k", |setting| {
         recommend_items::rp3beta(setting, "ml100k")

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use tenure::Error;
 use tenure::recommend::evaluate::Evaluation;
 use tenure::recommend::{
-    Als, AlsConfig, Bpr, BprConfig, Scorer, Solver, Unseen, Warp, WarpConfig, Weighting,
+    Als, AlsConfig, Bpr, BprConfig, Compactness, Quantised, Scored, Scorer, Solver, TopLists,
+    Unseen, Warp, WarpConfig, Weighting,
 };
 use tenure::summary::{InteractionMatrix, InteractionSummary};
 
@@ -79,6 +80,48 @@ pub fn top10(setting: &Setting, set: &str) -> Result<Measured, String> {
             json!({"items": scored().count(), "sum": sum})
         },
     )
+}
+
+/// Rounding 64 factors to a byte and to half precision: what the lists of the first customers lose, and the memory.
+pub fn quantised(setting: &Setting, set: &str) -> Result<Measured, String> {
+    const ASKED: u32 = 2_000;
+    let (train, test) = (read(setting, set, "train")?, read(setting, set, "test")?);
+    let config = AlsConfig::new(weighting(set, &train)?, 64, 1);
+    let model = Als::fit(&train, &config).map_err(|e| e.to_string())?.model;
+    let unseen = Unseen(&train);
+    let asked = 0..train.rows().min(ASKED);
+    let lists = |model: &dyn Scorer| model.lists(asked.clone(), 10, &unseen);
+    let exact = lists(&model).map_err(|e| e.to_string())?;
+    let bytes = 4 * 64 * (model.customers() as usize + model.items() as usize);
+    best_of(
+        setting.repeat,
+        train.rows() as usize,
+        || (),
+        |()| {
+            let of = |compactness| Quantised::from_als(&model, compactness);
+            Ok::<_, Error>([Compactness::I8, Compactness::F16].map(of))
+        },
+        |[byte, half]| {
+            let lost = |small: &Quantised| match lists(small) {
+                Ok(rounded) => json!({
+                    "same_of_ten": agreement(&exact, &rounded),
+                    "memory": (small.bytes() as f64 / bytes as f64 * 1e3).round() / 1e3,
+                    "quality": quality(small, &train, &test),
+                }),
+                Err(error) => json!({"error": error.to_string()}),
+            };
+            json!({"exact": quality(&model, &train, &test), "i8": lost(&byte), "f16": lost(&half)})
+        },
+    )
+}
+
+/// The share of the first lists that is in the second.
+pub fn agreement(exact: &TopLists, other: &TopLists) -> f64 {
+    let pairs = || exact.iter().zip(other.iter());
+    let held = |item: u32, list: &[Scored]| list.iter().any(|scored| scored.item == item);
+    let same = pairs().flat_map(|(exact, list)| exact.iter().filter(|one| held(one.item, list)));
+    let due: usize = exact.iter().map(<[Scored]>::len).sum();
+    (same.count() as f64 / due as f64 * 1e4).round() / 1e4
 }
 
 fn weighting(set: &str, train: &InteractionMatrix) -> Result<Weighting, String> {

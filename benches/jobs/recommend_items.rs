@@ -26,9 +26,7 @@ pub fn ease(setting: &Setting, set: &str) -> Result<Measured, String> {
 
 pub fn bm25(setting: &Setting, set: &str) -> Result<Measured, String> {
     let similarity = ItemSimilarity::Bm25 { k1: 1.2, b: 0.75 };
-    fit(setting, set, |train| {
-        Ok(ItemKnn::fit(train, similarity, 100)?)
-    })
+    fit(setting, set, |train| ItemKnn::fit(train, similarity, 100))
 }
 
 pub fn rp3beta(setting: &Setting, set: &str) -> Result<Measured, String> {

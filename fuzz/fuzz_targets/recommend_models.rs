@@ -1,12 +1,12 @@
-//! Any bytes: reading a saved model never panics, and what is read answers within its own items.
+//! Any bytes: reading a saved model never panics, and what is read answers within its own items, in finite numbers.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use serde::de::DeserializeOwned;
 use tenure::recommend::{
-    Allowed, Als, Bpr, ContentCosine, Ease, ItemKnn, Popularity, Quantised, Query, Scorer, Scratch, SessionKnn, Warp,
-    recommend,
+    Allowed, Als, Bpr, ContentCosine, Ease, GraphFilter, ItemKnn, Popularity, Quantised, Query,
+    Rp3Beta, Scorer, Scratch, SessionKnn, Slim, TurboCf, Warp, recommend,
 };
 
 fn ask<M: Scorer + DeserializeOwned>(file: &[u8]) {
@@ -14,10 +14,17 @@ fn ask<M: Scorer + DeserializeOwned>(file: &[u8]) {
         return;
     };
     let (mut scratch, mut list) = (Scratch::new(), Vec::new());
-    for query in [Query::Customer(0), Query::Item(0), Query::Basket(&[(0, 1.0), (1, 2.0)])] {
+    for query in [
+        Query::Customer(0),
+        Query::Item(0),
+        Query::Basket(&[(0, 1.0), (1, 2.0)]),
+    ] {
         if recommend(&model, &query, 3, &Allowed, &mut scratch, &mut list).is_ok() {
             assert_eq!(list.len(), model.items().min(3) as usize);
-            assert!(list.iter().all(|scored| scored.item < model.items()));
+            assert!(
+                list.iter()
+                    .all(|scored| scored.item < model.items() && scored.score.is_finite())
+            );
         }
     }
 }
@@ -27,9 +34,13 @@ fuzz_target!(|file: &[u8]| {
     ask::<Bpr>(file);
     ask::<ContentCosine>(file);
     ask::<Ease>(file);
+    ask::<GraphFilter>(file);
     ask::<ItemKnn>(file);
     ask::<Popularity>(file);
     ask::<Quantised>(file);
+    ask::<Rp3Beta>(file);
     ask::<SessionKnn>(file);
+    ask::<Slim>(file);
+    ask::<TurboCf>(file);
     ask::<Warp>(file);
 });

@@ -1,9 +1,10 @@
 //! The leading eigenvectors of a large symmetric operator that is known by what it does to vectors.
 
-use nalgebra::{DMatrix, DMatrixView, DMatrixViewMut, SymmetricEigen};
+use nalgebra::{DMatrix, DMatrixView, DMatrixViewMut};
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
+use super::eigen::symmetric_eigen;
 use super::reduce::{each_block, sum_chunks};
 
 /// Vectors that are iterated beyond those that are wanted: the error of the last wanted one falls with the gap
@@ -113,7 +114,8 @@ fn rayleigh_ritz(
     width: usize,
     operator: &dyn Operator,
 ) -> Option<Vec<f64>> {
-    let mut gram = product(vectors, vectors, width);
+    let cancelled = || operator.is_cancelled();
+    let mut gram = product(vectors, vectors, width, operator)?;
     // Columns of equal length keep the Gram matrix well conditioned.
     let lengths: Vec<f64> = (0..width).map(|j| gram[(j, j)].sqrt()).collect();
     let scale = DMatrix::from_fn(width, 1, |j, _| {
@@ -128,42 +130,51 @@ fn rayleigh_ritz(
         }
     };
     scaled(&mut gram);
-    if operator.is_cancelled() {
-        return None;
-    }
-    let gram = SymmetricEigen::new(gram);
-    let largest = gram.eigenvalues.max();
+    let gram = symmetric_eigen(gram.as_slice().to_vec(), width, &cancelled)?;
+    let largest = gram
+        .values
+        .iter()
+        .fold(0.0, |most: f64, &value| most.max(value));
     let independent: Vec<usize> = (0..width)
-        .filter(|&j| gram.eigenvalues[j] > 1e-13 * largest)
+        .filter(|&j| gram.values[j] > 1e-13 * largest)
         .collect();
     let whitened = DMatrix::from_fn(width, independent.len(), |row, column| {
         let at = independent[column];
-        scale[row] * gram.eigenvectors[(row, at)] / gram.eigenvalues[at].sqrt()
+        scale[row] * gram.vectors[at * width + row] / gram.values[at].sqrt()
     });
+    let between = product(vectors, images, width, operator)?;
+    let half = whitened.transpose() * between;
     if operator.is_cancelled() {
         return None;
     }
-    let projected = whitened.transpose() * product(vectors, images, width) * &whitened;
+    let projected = half * &whitened;
     let projected = (&projected + projected.transpose()) * 0.5;
-    let ritz = SymmetricEigen::new(projected);
-    let mut order: Vec<usize> = (0..independent.len())
-        .filter(|&j| ritz.eigenvalues[j] > 1e-9)
-        .collect();
-    order.sort_by(|&a, &b| ritz.eigenvalues[b].total_cmp(&ritz.eigenvalues[a]));
-    let turn = DMatrix::from_fn(independent.len(), order.len(), |row, column| {
-        ritz.eigenvectors[(row, order[column])]
+    let kept = independent.len();
+    let ritz = symmetric_eigen(projected.as_slice().to_vec(), kept, &cancelled)?;
+    let mut order: Vec<usize> = (0..kept).filter(|&j| ritz.values[j] > 1e-9).collect();
+    order.sort_by(|&a, &b| ritz.values[b].total_cmp(&ritz.values[a]));
+    let turn = DMatrix::from_fn(kept, order.len(), |row, column| {
+        ritz.vectors[order[column] * kept + row]
     });
     let turn = whitened * turn;
-    *vectors = times(vectors, width, &turn);
-    *images = times(images, width, &turn);
-    Some(order.iter().map(|&j| ritz.eigenvalues[j]).collect())
+    *vectors = times(vectors, width, &turn, operator)?;
+    *images = times(images, width, &turn, operator)?;
+    Some(order.iter().map(|&j| ritz.values[j]).collect())
 }
 
-/// Xᵀ Y of blocks of `width` vectors side by side.
-fn product(left: &[f64], right: &[f64], width: usize) -> DMatrix<f64> {
+/// Xᵀ Y of blocks of `width` vectors side by side; `None` when cancelled.
+fn product(
+    left: &[f64],
+    right: &[f64],
+    width: usize,
+    operator: &dyn Operator,
+) -> Option<DMatrix<f64>> {
     sum_chunks(
         left.len() / width,
         |range| {
+            if operator.is_cancelled() {
+                return None;
+            }
             let slice = range.start * width..range.end * width;
             let rows = range.len();
             let mut out = DMatrix::zeros(width, width);
@@ -171,24 +182,32 @@ fn product(left: &[f64], right: &[f64], width: usize) -> DMatrix<f64> {
             let left = DMatrixView::from_slice(&left[slice.clone()], width, rows);
             let right = DMatrixView::from_slice_with_strides(&right[slice], rows, width, width, 1);
             out.gemm(1.0, &left, &right, 0.0);
-            out
+            Some(out)
         },
-        |left, right| left + right,
+        |left, right| Some(left? + right?),
     )
 }
 
-/// X · `turn`.
-fn times(vectors: &[f64], width: usize, turn: &DMatrix<f64>) -> Vec<f64> {
+/// X · `turn`; `None` when cancelled.
+fn times(
+    vectors: &[f64],
+    width: usize,
+    turn: &DMatrix<f64>,
+    operator: &dyn Operator,
+) -> Option<Vec<f64>> {
     let (n, kept) = (vectors.len() / width, turn.ncols());
     let turn = turn.transpose();
     let mut out = vec![0.0; n * kept];
     each_block(&mut out, (ROWS * kept).max(1), |block, out| {
+        if operator.is_cancelled() {
+            return;
+        }
         let rows = out.len() / kept.max(1);
         let from = block * ROWS * width;
         let left = DMatrixView::from_slice(&vectors[from..from + rows * width], width, rows);
         DMatrixViewMut::from_slice(out, kept, rows).gemm(1.0, &turn, &left, 0.0);
     });
-    out
+    (!operator.is_cancelled()).then_some(out)
 }
 
 /// The longest |A v − λ v| of the first `wanted` vectors.

@@ -16,8 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::factors::Panels;
 use super::latent::{Latent, check_memory};
-use super::lists::{self, TopLists};
-use super::{Explanation, ItemFilter, Query, QueryError, Scorer, Scratch};
+use super::{Cap, Explanation, ItemFilter, Query, QueryError, Scorer, Scratch, TopLists};
 use crate::error::{DataError, Error};
 use crate::numeric::lanes::{Level, padded};
 use crate::summary::InteractionMatrix;
@@ -106,8 +105,7 @@ impl Als {
         Self::fit_until(matrix, config, &|| false)
     }
 
-    /// As [`fit`](Self::fit), until `cancelled` says true. It is asked every few hundred entries, by any thread;
-    /// only the eigenvectors of a d × d matrix (0.1 s at several hundred factors) are found without asking.
+    /// As [`fit`](Self::fit), until `cancelled` says true. It is asked every few hundred entries, by any thread.
     ///
     /// ```
     /// # use tenure::recommend::{Als, AlsConfig, Weighting};
@@ -256,7 +254,7 @@ impl Als {
     /// # Cost
     /// At most customers · items · d operations, by several threads with the feature `parallel`; the items' factors twice.
     pub fn recommend_all(&self, k: usize, filter: &dyn ItemFilter) -> TopLists {
-        lists::best(0, self.latent.rows(), self.latent.items(), k, filter)
+        self.latent.all_lists(k, filter)
     }
 
     pub(super) fn latent(&self) -> &Latent {
@@ -301,7 +299,7 @@ impl Rows for Panels {
 
 impl Als {
     /// The vector whose products with the items' are the scores.
-    fn vector<'a>(
+    pub(super) fn vector<'a>(
         &self,
         query: &Query<'_>,
         scratch: &'a mut Scratch,
@@ -350,12 +348,13 @@ impl Scorer for Als {
         Ok(())
     }
 
-    fn lists(
+    fn lists_capped(
         &self,
         customers: Range<u32>,
         k: usize,
         filter: &dyn ItemFilter,
+        caps: &[Cap<'_>],
     ) -> Result<TopLists, QueryError> {
-        self.latent.lists(customers, k, filter)
+        self.latent.lists(customers, k, filter, caps)
     }
 }

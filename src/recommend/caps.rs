@@ -3,8 +3,9 @@
 use std::hash::Hash;
 use std::mem;
 
-use super::top::Best;
-use super::{ItemFilter, Query, QueryError, Scored, Scorer, Scratch, recommend};
+use super::top::{Best, best_of};
+use super::way::{Rules, Way};
+use super::{ItemFilter, Query, QueryError, Scored, Scorer, Scratch};
 use crate::error::DataError;
 use crate::event::Ids;
 
@@ -68,7 +69,7 @@ pub struct Cap<'a> {
     pub most: u32,
 }
 
-/// As [`recommend`], with at most so many items of each category, of each brand, ….
+/// As [`recommend`](super::recommend), with at most so many items of each category, of each brand, ….
 ///
 /// The list is the one that is made by going through *all* allowed items, best first (at the same score the lower
 /// number first), and taking each one whose groups still have room in every cap, until there are `k`. So it has
@@ -95,8 +96,9 @@ pub struct Cap<'a> {
 /// ```
 ///
 /// # Cost
-/// That of [`recommend`] for a list of 4 k items while these fill the list. Where they do not, the items are scored
-/// again for the next ones, those of full groups left out, twice as many each time. A number for each group.
+/// That of [`recommend`](super::recommend) for a list of 4 k items while these fill the list. Where they do not, the items are scored
+/// again for the next ones, those of full groups left out, twice as many each time. A number for each group in the list.
+/// For all customers at once: [`Scorer::lists_capped`].
 ///
 /// # Errors
 /// Those of the model.
@@ -109,141 +111,62 @@ pub fn recommend_capped(
     scratch: &mut Scratch,
     out: &mut Vec<Scored>,
 ) -> Result<(), QueryError> {
-    if caps.is_empty() {
-        return recommend(scorer, query, k, filter, scratch, out);
+    let rules = Rules::new(k, scorer.items(), filter, caps);
+    list_of(scorer, query, &rules, scratch, out)
+}
+
+/// As [`recommend_capped`], of a model whose type may be known.
+pub(super) fn list_of<S: Scorer + ?Sized>(
+    scorer: &S,
+    query: &Query<'_>,
+    rules: &Rules<'_>,
+    scratch: &mut Scratch,
+    out: &mut Vec<Scored>,
+) -> Result<(), QueryError> {
+    if rules.caps.is_empty() {
+        return best_of(scorer, query, rules.k, rules.filter, scratch, out);
     }
     out.clear();
-    let k = k.min(scorer.items() as usize);
-    if k == 0 {
+    if rules.k == 0 {
         return Ok(());
     }
     // The model needs the scratch meanwhile.
-    let (mut pool, mut counts) = (mem::take(&mut scratch.pool), mem::take(&mut scratch.counts));
-    let mut walk = Walk {
-        scorer,
-        query,
-        filter,
-        room: Room::new(caps, &mut counts),
-        pool: &mut pool,
-    };
-    let walked = walk.run(k, scratch, out);
-    (scratch.pool, scratch.counts) = (pool, counts);
+    let mut way = mem::take(&mut scratch.way);
+    way.begin();
+    let walked = walk(scorer, query, rules, (&mut way, scratch), out);
+    scratch.way = way;
     walked
 }
 
-/// The way through the allowed items, best first.
-struct Walk<'a> {
-    scorer: &'a dyn Scorer,
-    query: &'a Query<'a>,
-    filter: &'a dyn ItemFilter,
-    room: Room<'a>,
-    /// The next items of the way.
-    pool: &'a mut Vec<Scored>,
-}
-
-impl Walk<'_> {
-    fn run(
-        &mut self,
-        k: usize,
-        scratch: &mut Scratch,
-        out: &mut Vec<Scored>,
-    ) -> Result<(), QueryError> {
-        let mut most = k.saturating_mul(4).max(32);
-        let mut last = None;
-        loop {
-            self.next_items(most, last, scratch)?;
-            for scored in &*self.pool {
-                if self.room.take(scored.item) {
-                    out.push(*scored);
-                }
-                if out.len() == k {
-                    return Ok(());
-                }
-            }
-            if self.pool.len() < most {
-                return Ok(());
-            }
-            last = self.pool.last().copied();
-            most = most.saturating_mul(2);
-        }
-    }
-
-    /// The best items after the last one seen, but for those of full groups: a group that is full stays so.
-    fn next_items(
-        &mut self,
-        most: usize,
-        last: Option<Scored>,
-        scratch: &mut Scratch,
-    ) -> Result<(), QueryError> {
-        self.pool.clear();
+/// Goes through the allowed items, best first, stretch by stretch, until the list is done.
+fn walk<S: Scorer + ?Sized>(
+    scorer: &S,
+    query: &Query<'_>,
+    rules: &Rules<'_>,
+    (way, scratch): (&mut Way, &mut Scratch),
+    out: &mut Vec<Scored>,
+) -> Result<(), QueryError> {
+    let mut most = rules.first_stretch();
+    loop {
         let mut best = Best {
             k: most,
-            heap: &mut *self.pool,
+            heap: &mut way.pool,
         };
-        let (query, filter, room) = (self.query, self.filter, &self.room);
-        self.scorer.scan(query, scratch, &mut |first, scores| {
+        scorer.scan(query, scratch, &mut |first, scores| {
             for (item, &score) in (first..).zip(scores) {
                 // A negative zero is a zero, as in `recommend`.
                 let scored = Scored {
                     item,
                     score: score + 0.0,
                 };
-                let is_next = last.is_none_or(|last| Scored::best_first(&last, &scored).is_lt());
-                if is_next
-                    && best.would_take(&scored)
-                    && room.is_for(item)
-                    && filter.allows(query, item)
-                {
+                if best.would_take(&scored) && way.past.leads_to(&scored, query, rules) {
                     best.take(scored);
                 }
             }
         })?;
-        self.pool.sort_unstable_by(Scored::best_first);
-        Ok(())
-    }
-}
-
-/// How many items of each group of each cap are in the list.
-struct Room<'a> {
-    caps: &'a [Cap<'a>],
-    /// One cap's groups after the other's.
-    counts: &'a mut [u32],
-}
-
-impl<'a> Room<'a> {
-    fn new(caps: &'a [Cap<'a>], counts: &'a mut Vec<u32>) -> Self {
-        let groups = caps.iter().map(|cap| cap.groups.groups() as usize);
-        counts.clear();
-        counts.resize(groups.sum(), 0);
-        Self { caps, counts }
-    }
-
-    /// Of each cap that counts the item, where its group is counted, and how many there may be.
-    fn places(caps: &[Cap<'_>], item: u32) -> impl Iterator<Item = (usize, u32)> {
-        let mut begin = 0;
-        caps.iter().filter_map(move |cap| {
-            let first = begin;
-            begin += cap.groups.groups() as usize;
-            let group = cap.groups.group(item)?;
-            Some((first + group as usize, cap.most))
-        })
-    }
-
-    fn is_for(&self, item: u32) -> bool {
-        Self::places(self.caps, item)
-            .all(|(at, most)| self.counts.get(at).is_some_and(|&count| count < most))
-    }
-
-    /// Counts the item, if every cap has room for it.
-    fn take(&mut self, item: u32) -> bool {
-        let free = self.is_for(item);
-        if free {
-            for (at, _) in Self::places(self.caps, item) {
-                if let Some(count) = self.counts.get_mut(at) {
-                    *count += 1;
-                }
-            }
+        if way.walk(most, rules, out) {
+            return Ok(());
         }
-        free
+        most = most.saturating_mul(2);
     }
 }

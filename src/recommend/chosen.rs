@@ -1,8 +1,11 @@
 //! Models behind a pointer: chosen when the program runs.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Explainer, Explanation, Query, QueryError, Scorer, Scratch};
+use super::{
+    Cap, Explainer, Explanation, ItemFilter, Query, QueryError, Scorer, Scratch, TopLists,
+};
 
 macro_rules! forwards {
     ($($pointer:ty),+) => {$(
@@ -29,6 +32,25 @@ macro_rules! forwards {
                 visit: &mut dyn FnMut(u32, &[f32]),
             ) -> Result<(), QueryError> {
                 (**self).scan(query, scratch, visit)
+            }
+
+            fn lists(
+                &self,
+                customers: Range<u32>,
+                k: usize,
+                filter: &dyn ItemFilter,
+            ) -> Result<TopLists, QueryError> {
+                (**self).lists(customers, k, filter)
+            }
+
+            fn lists_capped(
+                &self,
+                customers: Range<u32>,
+                k: usize,
+                filter: &dyn ItemFilter,
+                caps: &[Cap<'_>],
+            ) -> Result<TopLists, QueryError> {
+                (**self).lists_capped(customers, k, filter, caps)
             }
         }
 

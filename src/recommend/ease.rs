@@ -10,7 +10,7 @@ use super::Scorer;
 use super::item_weights::{ItemWeights, Linear, by_items_taken, counted};
 use super::saved::{SavedPart, SavedWeights, bits, saved_by_items_taken, wrong};
 use super::taken::Taken;
-use crate::error::{ConfigError, DataError, Error};
+use crate::error::{ConfigError, DataError, Error, FitError};
 use crate::summary::{InteractionMatrix, ItemGram};
 
 /// In how many bits the weights are computed and kept.
@@ -116,14 +116,21 @@ impl Ease {
         let weights = match config.precision {
             Precision::Single => {
                 let lambda = config.lambda as f32;
-                DenseWeights::Single(if fit::few_customers(&taken) {
-                    fit::by_customers(&taken, lambda, &stop)?
-                } else {
-                    fit::by_items(&taken, lambda, &stop)?
-                })
+                let weights = match fit::few_customers(&taken) {
+                    true => fit::by_customers(&taken, lambda, &stop),
+                    false => fit::by_items(&taken, lambda, &stop),
+                };
+                weights.map(DenseWeights::Single)
             }
-            Precision::Double => DenseWeights::Double(fit::by_items(&taken, config.lambda, &stop)?),
+            Precision::Double => {
+                fit::by_items(&taken, config.lambda, &stop).map(DenseWeights::Double)
+            }
         };
+        // What half of the work came to says nothing of the data.
+        if stopped.load(Ordering::Relaxed) {
+            return Err(FitError::Cancelled { iterations: 0 }.into());
+        }
+        let weights = weights?;
         Ok(Self {
             config: *config,
             linear: Linear {

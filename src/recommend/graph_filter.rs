@@ -11,9 +11,10 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::factors::PANEL;
+use super::way::Rules;
 use super::{
-    Contribution, Explainer, Explanation, ItemFilter, Query, QueryError, Scorer, Scratch, TopLists,
-    check_places,
+    Cap, Contribution, Explainer, Explanation, ItemFilter, Query, QueryError, Scorer, Scratch,
+    TopLists, check_places,
 };
 use crate::error::{Error, FitError};
 use crate::numeric::lanes::Level;
@@ -109,8 +110,7 @@ impl GraphFilter {
         Self::fit_until(matrix, config, &|| false)
     }
 
-    /// As [`fit`](Self::fit), until `cancelled` says true. It is asked every few hundred entries, by any thread; only the
-    /// eigenvectors of a matrix of the order of the rank (0.2 s at 256) are found without asking.
+    /// As [`fit`](Self::fit), until `cancelled` says true. It is asked every few hundred entries, by any thread.
     ///
     /// # Errors
     /// As [`fit`](Self::fit), and [`FitError::Cancelled`].
@@ -258,16 +258,18 @@ impl Scorer for GraphFilter {
         Ok(())
     }
 
-    fn lists(
+    fn lists_capped(
         &self,
         customers: Range<u32>,
         k: usize,
         filter: &dyn ItemFilter,
+        caps: &[Cap<'_>],
     ) -> Result<TopLists, QueryError> {
         if let Some(last) = customers.clone().last() {
             self.check(&Query::Customer(last))?;
         }
-        Ok(lists::best(self, customers, k, filter))
+        let rules = Rules::new(k, self.items(), filter, caps);
+        Ok(lists::best(self, customers, rules))
     }
 }
 

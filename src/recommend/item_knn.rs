@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::co_taken::CoTaken;
 use super::item_weights::{Linear, SparseWeights, by_items_taken, counted};
 use super::saved::{SavedWeights, saved_by_items_taken};
-use crate::error::{ConfigError, Error};
+use crate::error::{ConfigError, Error, FitError};
 use crate::summary::{InteractionMatrix, ItemGram};
 
 /// How alike two items are: the inner product of their columns of weights.
@@ -92,11 +92,25 @@ impl ItemKnn {
         matrix: &InteractionMatrix,
         similarity: ItemSimilarity,
         neighbours: u32,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, Error> {
+        Self::fit_until(matrix, similarity, neighbours, &|| false)
+    }
+
+    /// As [`fit`](Self::fit), until `cancelled` says true; it is asked for each item, by any thread.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), and [`FitError::Cancelled`].
+    pub fn fit_until(
+        matrix: &InteractionMatrix,
+        similarity: ItemSimilarity,
+        neighbours: u32,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Self, Error> {
         similarity.check()?;
         check_neighbours(neighbours)?;
         let columns = WeightedColumns::new(matrix, similarity);
-        let weights = columns.similar(neighbours as usize);
+        let weights = columns.similar(neighbours as usize, cancelled);
+        let weights = weights.ok_or(FitError::Cancelled { iterations: 0 })?;
         let linear = Linear {
             seen: matrix.clone(),
             weights,
@@ -294,7 +308,12 @@ impl<'a> WeightedColumns<'a> {
     }
 
     /// Each item's most similar ones.
-    fn similar(&self, neighbours: usize) -> SparseWeights {
+    /// `None` once it was cancelled.
+    fn similar(
+        &self,
+        neighbours: usize,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Option<SparseWeights> {
         let co_taken = CoTaken {
             matrix: self.matrix,
             transposed: &self.transposed,
@@ -303,6 +322,6 @@ impl<'a> WeightedColumns<'a> {
             neighbours,
         };
         let left = |item, customer, weight| self.weight_of(customer, item, weight);
-        co_taken.rows(left, &|| false).unwrap_or_default()
+        co_taken.rows(left, cancelled)
     }
 }

@@ -7,7 +7,8 @@ use rand::rngs::ChaCha8Rng;
 
 use super::factors::{PANEL, Panels};
 use super::lists::{self, TopLists};
-use super::{ItemFilter, Query, QueryError, check_places};
+use super::way::Rules;
+use super::{Cap, ItemFilter, Query, QueryError, check_places};
 use crate::error::DataError;
 use crate::numeric::lanes::{Level, padded};
 use crate::summary::InteractionMatrix;
@@ -162,13 +163,21 @@ impl Latent {
         customers: Range<u32>,
         k: usize,
         filter: &dyn ItemFilter,
+        caps: &[Cap<'_>],
     ) -> Result<TopLists, QueryError> {
         if let Some(last) = customers.clone().last() {
             Query::Customer(last).check(self.customers(), self.items.rows())?;
         }
         let rows = customers.start as usize * self.width..customers.end as usize * self.width;
         let rows = self.customers.get(rows).unwrap_or_default();
-        Ok(lists::best(customers.start, rows, &self.items, k, filter))
+        let rules = Rules::new(k, self.items.rows(), filter, caps);
+        Ok(lists::best(customers.start, rows, &self.items, rules))
+    }
+
+    /// The lists of all customers, without caps.
+    pub(super) fn all_lists(&self, k: usize, filter: &dyn ItemFilter) -> TopLists {
+        let rules = Rules::new(k, self.items.rows(), filter, &[]);
+        lists::best(0, &self.customers, &self.items, rules)
     }
 
     fn inverse_norm(&self, item: u32) -> f32 {

@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use super::caps::list_of;
 use super::factors::{PANEL, Panels};
-use super::top::{Best, best_of};
-use super::{ItemFilter, Query, QueryError, Scored, Scorer, Scratch};
+use super::top::Best;
+use super::way::{Rules, Ways};
+use super::{Query, QueryError, Scored, Scorer, Scratch};
 use crate::numeric::lanes::{LANES, Level};
 use crate::numeric::reduce::sum_chunks;
 use crate::numeric::threshold::blocks_at_least;
@@ -41,10 +43,9 @@ impl TopLists {
         (0..self.customers()).map(|customer| self.get(customer))
     }
 
-    /// Adds the next customer's list: those of a heap, best first.
-    pub(super) fn push(&mut self, heap: &mut [Scored]) {
-        heap.sort_unstable_by(Scored::best_first);
-        self.scored.extend_from_slice(heap);
+    /// Adds the next customer's list.
+    pub(super) fn push(&mut self, list: &[Scored]) {
+        self.scored.extend_from_slice(list);
         self.ends.push(self.scored.len());
     }
 
@@ -61,8 +62,7 @@ impl TopLists {
 pub(super) fn by_query<S: Scorer + ?Sized>(
     scorer: &S,
     customers: Range<u32>,
-    k: usize,
-    filter: &dyn ItemFilter,
+    rules: Rules<'_>,
     ask: impl for<'b> Fn(u32, &'b mut Vec<(u32, f32)>) -> Option<Query<'b>> + Sync,
 ) -> Result<TopLists, QueryError> {
     sum_chunks(
@@ -72,7 +72,7 @@ pub(super) fn by_query<S: Scorer + ?Sized>(
             let (mut scratch, mut best, mut basket) = (Scratch::new(), Vec::new(), Vec::new());
             for customer in range {
                 if let Some(query) = ask(customers.start + customer as u32, &mut basket) {
-                    best_of(scorer, &query, k, filter, &mut scratch, &mut best)?;
+                    list_of(scorer, &query, &rules, &mut scratch, &mut best)?;
                     lists.scored.extend_from_slice(&best);
                 }
                 lists.ends.push(lists.scored.len());
@@ -83,17 +83,10 @@ pub(super) fn by_query<S: Scorer + ?Sized>(
     )
 }
 
-/// The best `k` items of each customer from number `from` on; `customers` are their rows, of as many factors as the items have.
-pub(super) fn best(
-    from: u32,
-    customers: &[f32],
-    items: &Panels,
-    k: usize,
-    filter: &dyn ItemFilter,
-) -> TopLists {
+/// The list of each customer from number `from` on; `customers` are their rows, of as many factors as the items have.
+pub(super) fn best(from: u32, customers: &[f32], items: &Panels, rules: Rules<'_>) -> TopLists {
     let factors = items.factors();
     let catalogue = Catalogue::new(items);
-    let k = k.min(items.rows() as usize);
     sum_chunks(
         customers.len() / factors,
         |range| {
@@ -102,10 +95,8 @@ pub(super) fn best(
             let rows = customers.get(range.start * factors..range.end * factors);
             let blocks = rows.unwrap_or_default().chunks(TOGETHER * factors);
             for (first, rows) in range.step_by(TOGETHER).zip(blocks) {
-                pass.run(&catalogue, from + first as u32, rows, k, filter);
-                for heap in pass.heaps.iter_mut().take(rows.len() / factors) {
-                    lists.push(heap);
-                }
+                pass.run(&catalogue, from + first as u32, rows, &rules);
+                pass.ways.write(&mut lists);
             }
             lists
         },
@@ -158,14 +149,14 @@ fn length(numbers: impl Iterator<Item = f32>) -> f64 {
     square.sqrt()
 }
 
-/// Working memory of a pass over the items.
+/// Working memory of passes over the items.
 struct Pass {
     factors: usize,
     /// The vectors of the customers that are not done, side by side.
     vectors: Vec<f32>,
     /// Which they are, and the lengths of their vectors.
     open: Vec<(usize, f64)>,
-    heaps: Vec<Vec<Scored>>,
+    ways: Ways,
 }
 
 impl Pass {
@@ -174,34 +165,34 @@ impl Pass {
             factors,
             vectors: Vec::new(),
             open: Vec::new(),
-            heaps: vec![Vec::new(); TOGETHER],
+            ways: Ways::default(),
         }
     }
 
-    fn run(
-        &mut self,
-        catalogue: &Catalogue,
-        first: u32,
-        rows: &[f32],
-        k: usize,
-        filter: &dyn ItemFilter,
-    ) {
-        self.heaps.iter_mut().for_each(Vec::clear);
-        if k == 0 {
-            return;
+    /// Passes over the items until all lists are done: once without caps, and mostly once with them.
+    fn run(&mut self, catalogue: &Catalogue, first: u32, rows: &[f32], rules: &Rules<'_>) {
+        let d = self.factors;
+        self.ways.begin(rows.len() / d, rules);
+        while !self.ways.open().is_empty() {
+            self.vectors.clear();
+            self.open.clear();
+            for &customer in self.ways.open() {
+                let row = rows.get(customer * d..(customer + 1) * d);
+                let row = row.unwrap_or_default();
+                self.vectors.extend_from_slice(row);
+                self.open.push((customer, length(row.iter().copied())));
+            }
+            self.pass(catalogue, first, rules);
+            self.ways.walk(rules);
         }
-        self.vectors.clear();
-        self.vectors.extend_from_slice(rows);
-        self.open.clear();
-        let lengths = rows
-            .chunks_exact(self.factors)
-            .map(|row| length(row.iter().copied()));
-        self.open.extend(lengths.enumerate());
+    }
+
+    fn pass(&mut self, catalogue: &Catalogue, first: u32, rules: &Rules<'_>) {
         // A product of vectors in `f32`, fused or not, is off by less than 2 d units in the last place.
         let margin = 1.0 + (2 * self.factors + 8) as f64 * f64::from(f32::EPSILON);
         let mut scores = [0.0; GROUP * PANEL];
         for ((start, panel), &longest) in catalogue.panels.iter().zip(&catalogue.lengths) {
-            self.close(longest * margin, k);
+            self.close(longest * margin);
             let numbers = catalogue.numbers.get(start as usize..).unwrap_or_default();
             let groups = self.vectors.chunks(GROUP * self.factors);
             for (vectors, open) in groups.zip(self.open.chunks(GROUP)) {
@@ -210,12 +201,10 @@ impl Pass {
                     .panels
                     .products(catalogue.level, panel, vectors, places);
                 for (scores, &(customer, _)) in places.chunks_exact(PANEL).zip(open) {
-                    if let Some(heap) = self.heaps.get_mut(customer) {
-                        let query = Query::Customer(first + customer as u32);
-                        select(catalogue.level, scores, numbers, Best { k, heap }, |item| {
-                            filter.allows(&query, item)
-                        });
-                    }
+                    let query = Query::Customer(first + customer as u32);
+                    let offer = (scores, numbers);
+                    self.ways
+                        .offer(catalogue.level, (customer, &query), offer, rules);
                 }
             }
             if self.open.is_empty() {
@@ -224,13 +213,12 @@ impl Pass {
         }
     }
 
-    /// Lets go of the customers whose list no vector of this length can enter.
-    fn close(&mut self, longest: f64, k: usize) {
+    /// Lets go of the customers whose stretch no vector of this length can enter.
+    fn close(&mut self, longest: f64) {
         let d = self.factors;
         let mut at = 0;
         while let Some(&(customer, length)) = self.open.get(at) {
-            let heap = self.heaps.get_mut(customer);
-            let least = heap.and_then(|heap| Best { k, heap }.least());
+            let least = self.ways.least(customer);
             if !least.is_some_and(|least| length * longest < f64::from(least)) {
                 at += 1;
                 continue;
@@ -251,7 +239,7 @@ pub(super) fn select(
     scores: &[f32],
     numbers: &[u32],
     mut best: Best<'_>,
-    allows: impl Fn(u32) -> bool,
+    allows: impl Fn(&Scored) -> bool,
 ) {
     let least = best.least().unwrap_or(f32::NEG_INFINITY);
     let mut blocks = blocks_at_least(level, scores, least);
@@ -267,7 +255,7 @@ pub(super) fn select(
                 item,
                 score: score + 0.0,
             };
-            if best.would_take(&scored) && allows(item) {
+            if best.would_take(&scored) && allows(&scored) {
                 best.take(scored);
             }
         }

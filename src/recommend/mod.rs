@@ -87,7 +87,7 @@
 //! | to know how good the lists are, and whether one model is better than another | [`evaluate`] |
 //! | a model of your own | implement [`Scorer`], test it with [`laws`] |
 //! | to hold back what was taken, what is out of stock, … | an [`ItemFilter`], several with [`ItemFilter::and`] |
-//! | at most two of a category, three of a brand | [`recommend_capped`] |
+//! | at most two of a category, three of a brand | [`recommend_capped`]; for all customers [`Scorer::lists_capped`] |
 //! | a list whose items are not all alike | [`Mmr`] |
 //! | to order the list for more than the score | a [`Reranker`] |
 //!
@@ -108,6 +108,8 @@
 //! weights of double precision stand there as the whole numbers of their bits.
 
 mod als;
+#[cfg(feature = "approximate")]
+mod approximate;
 mod bpr;
 mod caps;
 mod chosen;
@@ -138,8 +140,11 @@ mod taken;
 mod top;
 mod turbo_cf;
 mod warp;
+mod way;
 
 pub use als::{Als, AlsConfig, AlsFit, AlsReport, Buyers, FoldIn, Solver, Weighting};
+#[cfg(feature = "approximate")]
+pub use approximate::{Approximate, ApproximateConfig, FactorModel};
 pub use bpr::{Bpr, BprConfig, BprFit};
 pub use caps::{Cap, ItemGroups, recommend_capped};
 pub use content::ContentCosine;
@@ -169,6 +174,8 @@ pub use turbo_cf::{PolynomialFilter, TurboCf, TurboCfConfig};
 pub use warp::{Warp, WarpConfig, WarpFit};
 
 use std::ops::Range;
+
+use way::Rules;
 
 /// Says how much an item is wanted.
 ///
@@ -235,7 +242,42 @@ pub trait Scorer: Send + Sync {
         k: usize,
         filter: &dyn ItemFilter,
     ) -> Result<TopLists, QueryError> {
-        lists::by_query(self, customers, k, filter, |customer, _| {
+        self.lists_capped(customers, k, filter, &[])
+    }
+
+    /// The lists of [`recommend_capped`] for consecutive customers, all at once: those of [`lists`](Self::lists) when there is
+    /// no cap. A model that scores many customers at once overrides this.
+    ///
+    /// ```
+    /// use tenure::recommend::{Als, AlsConfig, Cap, ItemGroups, Scorer, Unseen, Weighting};
+    /// use tenure::summary::InteractionSummary;
+    ///
+    /// let mut log = InteractionSummary::new();
+    /// for customer in 0..20 {
+    ///     (customer % 3..12).step_by(3).try_for_each(|item| log.push(customer, item, 1.0))?;
+    /// }
+    /// let matrix = log.matrix();
+    /// let weighting = Weighting::Rendle { alpha0: 0.1, lambda: 0.01, nu: 1.0 };
+    /// let model = Als::fit(&matrix, &AlsConfig::new(weighting, 4, 7))?.model;
+    /// let brands = ItemGroups::of((0..12).map(|item| Some(item / 4)))?;
+    /// let one_each = [Cap { groups: &brands, most: 1 }];
+    /// let lists = model.lists_capped(0..20, 5, &Unseen(&matrix), &one_each)?;
+    /// // There are three brands.
+    /// assert!(lists.iter().all(|list| list.len() == 3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`score`](Self::score).
+    fn lists_capped(
+        &self,
+        customers: Range<u32>,
+        k: usize,
+        filter: &dyn ItemFilter,
+        caps: &[Cap<'_>],
+    ) -> Result<TopLists, QueryError> {
+        let rules = Rules::new(k, self.items(), filter, caps);
+        lists::by_query(self, customers, rules, |customer, _| {
             Some(Query::Customer(customer))
         })
     }

@@ -350,12 +350,19 @@ macro_rules! pairwise_model {
                 k: usize,
                 filter: &dyn $crate::recommend::ItemFilter,
             ) -> $crate::recommend::TopLists {
-                let latent = self.0.latent();
-                $crate::recommend::lists::best(0, latent.rows(), latent.items(), k, filter)
+                self.0.latent().all_lists(k, filter)
             }
 
             pub(super) fn latent(&self) -> &$crate::recommend::latent::Latent {
                 self.0.latent()
+            }
+
+            pub(super) fn vector<'a>(
+                &self,
+                query: &$crate::recommend::Query<'_>,
+                scratch: &'a mut $crate::recommend::Scratch,
+            ) -> Result<&'a [f32], $crate::recommend::QueryError> {
+                self.0.vector(query, scratch)
             }
         }
 
@@ -371,7 +378,7 @@ macro_rules! pairwise_model {
                 scratch: &mut $crate::recommend::Scratch,
                 out: &mut [f32],
             ) -> Result<(), $crate::recommend::QueryError> {
-                let vector = self.0.vector(query, scratch)?;
+                let vector = self.vector(query, scratch)?;
                 self.0.latent().score(query, vector, items, out)
             }
 
@@ -381,18 +388,19 @@ macro_rules! pairwise_model {
                 scratch: &mut $crate::recommend::Scratch,
                 visit: &mut dyn FnMut(u32, &[f32]),
             ) -> Result<(), $crate::recommend::QueryError> {
-                let vector = self.0.vector(query, scratch)?;
+                let vector = self.vector(query, scratch)?;
                 self.0.latent().scan(query, vector, visit);
                 Ok(())
             }
 
-            fn lists(
+            fn lists_capped(
                 &self,
                 customers: std::ops::Range<u32>,
                 k: usize,
                 filter: &dyn $crate::recommend::ItemFilter,
+                caps: &[$crate::recommend::Cap<'_>],
             ) -> Result<$crate::recommend::TopLists, $crate::recommend::QueryError> {
-                self.0.latent().lists(customers, k, filter)
+                self.0.latent().lists(customers, k, filter, caps)
             }
         }
     };

@@ -1,7 +1,8 @@
 //! For whom, or for what, items are wanted.
 
+use super::QueryError;
 use super::session_knn::Near;
-use super::{QueryError, Scored};
+use super::way::Way;
 use crate::summary::InteractionMatrix;
 
 /// For whom, or for what, items are wanted.
@@ -76,10 +77,8 @@ impl<'a> Query<'a> {
 pub struct Scratch {
     numbers: Vec<f32>,
     doubles: Vec<f64>,
-    /// The next items on the way through all of them.
-    pub(super) pool: Vec<Scored>,
-    /// How many items there are of a group.
-    pub(super) counts: Vec<u32>,
+    /// The way through all items under caps.
+    pub(super) way: Way,
     /// Sessions like a visit.
     pub(super) near: Near,
 }

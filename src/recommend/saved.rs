@@ -61,7 +61,8 @@ pub(super) trait Sealed: Serialize + Sized {
     /// Refuses what the checksum was not made of.
     fn check_seal(&mut self) -> Result<(), DataError> {
         let found = mem::take(self.checksum());
-        if found == self.sum() {
+        // Who tries random files would never come past it, to what checks the content.
+        if cfg!(fuzzing) || found == self.sum() {
             return Ok(());
         }
         Err(wrong("checksum", found, "the checksum of the content"))

@@ -23,7 +23,8 @@ impl Scored {
 
 /// The `k` best items that the filter allows, best first: exactly `k` of them while so many are allowed.
 ///
-/// At the same score the item of the lower number is better. `out` is overwritten; it and `scratch` are lent,
+/// At the same score the item of the lower number is better. With `k` = 0, a model without items or a filter that leaves nothing
+/// the list is empty. `out` is overwritten; it and `scratch` are lent,
 /// and with them a query allocates nothing.
 ///
 /// # Errors

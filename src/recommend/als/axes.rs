@@ -1,6 +1,6 @@
 //! The axes in which the fixed side's Gram matrix is diagonal.
 
-use nalgebra::{DMatrix, SymmetricEigen};
+use crate::numeric::eigen::symmetric_eigen;
 
 use crate::numeric::lanes::Level;
 use crate::numeric::reduce::{sum_chunks, write_rows};
@@ -66,20 +66,27 @@ pub(super) fn gram(
     gram
 }
 
-/// Eigenvalues, descending and not negative, and their vectors as the columns of a matrix, by rows `width` long.
-pub(super) fn principal_axes(gram: &[f64], width: usize, factors: usize) -> (Vec<f64>, Vec<f32>) {
-    let eigen = SymmetricEigen::new(DMatrix::from_row_slice(factors, factors, gram));
-    let value = |at: usize| eigen.eigenvalues.get(at).copied().unwrap_or(0.0);
+/// Eigenvalues, descending and not negative, and their vectors as the columns of a matrix, by rows `width` long; `None` once it is
+/// stopped.
+pub(super) fn principal_axes(
+    gram: &[f64],
+    width: usize,
+    factors: usize,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Option<(Vec<f64>, Vec<f32>)> {
+    let eigen = symmetric_eigen(gram.to_vec(), factors, &|| stop())?;
+    let value = |at: usize| eigen.values.get(at).copied().unwrap_or(0.0);
     let mut order: Vec<usize> = (0..factors).collect();
     order.sort_by(|&a, &b| value(b).total_cmp(&value(a)));
     let mut axes = vec![0.0; factors * width];
     for (row, numbers) in axes.chunks_exact_mut(width).enumerate() {
         for (number, &column) in numbers.iter_mut().zip(&order) {
-            let part = eigen.eigenvectors.get((row, column));
+            let part = eigen.vectors.get(column * factors + row);
             *number = part.map_or(0.0, |&part| part as f32);
         }
     }
-    (order.iter().map(|&at| value(at).max(0.0)).collect(), axes)
+    let values = order.iter().map(|&at| value(at).max(0.0));
+    Some((values.collect(), axes))
 }
 
 /// Expresses rows in other axes, in place, until it is stopped.

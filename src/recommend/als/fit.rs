@@ -170,7 +170,8 @@ fn half(
     if stop() {
         return Err(Stop::Cancelled);
     }
-    let (eigenvalues, axes) = principal_axes(&gram, width, config.factors);
+    let axes = principal_axes(&gram, width, config.factors, stop);
+    let (eigenvalues, axes) = axes.ok_or(Stop::Cancelled)?;
     rotate(level, fixed, width, &axes, stop);
     if config.solver != Solver::Cholesky {
         // The start of the other side must be in the same axes.

@@ -10,6 +10,7 @@ use super::metrics::{Gains, ListMetrics, Metric, at_cuts, auc};
 use crate::error::{ConfigError, DataError};
 use crate::numeric::reduce::sum_chunks;
 use crate::recommend::lists::{self, TopLists};
+use crate::recommend::way::Rules;
 use crate::recommend::{ItemFilter, Query, QueryError, Scored, Scorer, Scratch};
 use crate::summary::InteractionMatrix;
 
@@ -101,8 +102,7 @@ impl<'a> Evaluation<'a> {
                 Some(_) => lists::by_query(
                     scorer,
                     block.clone(),
-                    most,
-                    self.filter,
+                    Rules::new(most, scorer.items(), self.filter, &[]),
                     |customer, basket| self.query(customer, basket),
                 )?,
             };

@@ -3,25 +3,17 @@
 use std::ops::Range;
 
 use super::graph::{Lane, TOGETHER, Workspace};
-use super::{GraphFilter, ItemFilter, PANEL, Query, TopLists, low_pass};
+use super::{GraphFilter, PANEL, Query, TopLists, low_pass};
 use crate::numeric::lanes::Level;
 use crate::numeric::reduce::sum_chunks;
-use crate::recommend::Scored;
-use crate::recommend::lists::select;
-use crate::recommend::top::Best;
+use crate::recommend::way::{Rules, Ways};
 
 /// Groups of customers that share a panel of the low pass.
 const GROUPS: usize = 4;
 const CUSTOMERS: usize = GROUPS * TOGETHER;
 
-/// The best `k` items of each customer.
-pub(super) fn best(
-    model: &GraphFilter,
-    customers: Range<u32>,
-    k: usize,
-    filter: &dyn ItemFilter,
-) -> TopLists {
-    let k = k.min(model.seen.columns() as usize);
+/// The list of each customer.
+pub(super) fn best(model: &GraphFilter, customers: Range<u32>, rules: Rules<'_>) -> TopLists {
     sum_chunks(
         customers.len(),
         |range| {
@@ -32,13 +24,15 @@ pub(super) fn best(
             for first in range.clone().step_by(CUSTOMERS) {
                 let here = CUSTOMERS.min(range.end - first);
                 let first = customers.start + first as u32;
-                pass.heaps.iter_mut().for_each(Vec::clear);
-                if k > 0 {
+                pass.ways.begin(here, &rules);
+                if rules.k > 0 {
                     pass.sum(first, here, &mut low);
-                    pass.select(first, here, (k, filter), &mut low);
                 }
-                let heaps = pass.heaps.iter_mut().take(here);
-                heaps.for_each(|heap| lists.push(heap));
+                while !pass.ways.open().is_empty() {
+                    pass.select(first, &rules, &mut low);
+                    pass.ways.walk(&rules);
+                }
+                pass.ways.write(&mut lists);
             }
             lists
         },
@@ -55,7 +49,7 @@ struct Pass<'a> {
     customers: Vec<Lane<TOGETHER>>,
     now_of_one: Vec<Lane<1>>,
     customers_of_one: Vec<Lane<1>>,
-    heaps: Vec<Vec<Scored>>,
+    ways: Ways,
 }
 
 impl<'a> Pass<'a> {
@@ -68,7 +62,7 @@ impl<'a> Pass<'a> {
             customers: vec![[0.0; TOGETHER]; customers],
             now_of_one: vec![[0.0]; items],
             customers_of_one: vec![[0.0]; customers],
-            heaps: vec![Vec::new(); CUSTOMERS],
+            ways: Ways::default(),
         }
     }
 
@@ -103,40 +97,31 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn select(
-        &mut self,
-        first: u32,
-        here: usize,
-        (k, filter): (usize, &dyn ItemFilter),
-        low: &mut low_pass::Work<'_>,
-    ) {
+    /// Offers all items to the customers whose lists are not done.
+    fn select(&mut self, first: u32, rules: &Rules<'_>, low: &mut low_pass::Work<'_>) {
         let (model, level) = (self.model, Level::detect());
         let items = model.graph.items();
+        let open = self.ways.open().to_vec();
+        let here = open.last().map_or(0, |row| row + 1);
         let mut numbers = Vec::with_capacity(PANEL);
         for (panel, begin) in (0..items).step_by(PANEL).enumerate() {
             let known = PANEL.min(items - begin);
             numbers.clear();
             numbers.extend(begin as u32..(begin + known) as u32);
             let added = model.factors.products(level, panel, here, low);
-            let groups = added.chunks(TOGETHER * PANEL).enumerate();
-            for (group, added) in groups.take(here.div_ceil(TOGETHER)) {
+            for &row in &open {
+                let (group, lane) = (row / TOGETHER, row % TOGETHER);
                 let from = group * items + begin;
                 let sums = self.sums.get(from..from + known).unwrap_or_default();
-                let rows = added.chunks_exact(PANEL).enumerate();
-                for (lane, added) in rows.take(here - group * TOGETHER) {
-                    let row = group * TOGETHER + lane;
-                    let mut scores = [f32::NEG_INFINITY; PANEL];
-                    for ((place, sum), added) in scores.iter_mut().zip(sums).zip(added) {
-                        let sum = sum.get(lane).copied().unwrap_or(0.0);
-                        *place = (sum + added) as f32;
-                    }
-                    let query = Query::Customer(first + row as u32);
-                    if let Some(heap) = self.heaps.get_mut(row) {
-                        select(level, &scores, &numbers, Best { k, heap }, |item| {
-                            filter.allows(&query, item)
-                        });
-                    }
+                let added = added.get(row * PANEL..).unwrap_or_default();
+                let mut scores = [f32::NEG_INFINITY; PANEL];
+                for ((place, sum), added) in scores.iter_mut().zip(sums).zip(added) {
+                    let sum = sum.get(lane).copied().unwrap_or(0.0);
+                    *place = (sum + added) as f32;
                 }
+                let query = Query::Customer(first + row as u32);
+                self.ways
+                    .offer(level, (row, &query), (&scores, &numbers), rules);
             }
         }
     }
