@@ -21,6 +21,9 @@ mod loyalty_soak;
 mod measure;
 #[path = "jobs/raw_log.rs"]
 mod raw_log;
+#[cfg(feature = "postgres")]
+#[path = "jobs/raw_postgres.rs"]
+mod raw_postgres;
 #[path = "jobs/recommend.rs"]
 mod recommend;
 #[path = "jobs/recommend_items.rs"]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use tenure::loyalty::{
-    Action, Command, CommandId, Earn, Ledger, LedgerError, Points, PostgresStore, Purse, Rational,
-    Receipt, Redeem,
+    Action, Batch, Command, CommandId, Earn, Key, Ledger, LedgerError, Points, PostgresStore,
+    Purse, Rational, Receipt, Redeem, Store,
 };
 
 use super::shared::{check, client, gift, instant, ledger, rules, schema};
@@ -163,6 +163,67 @@ fn what_is_read_as_absent_stays_absent() {
         1
     );
     check(ledgers[0].store(), &BTreeMap::new());
+}
+
+/// Where rows lie is remembered from loading to committing; meanwhile somebody may have moved all of them.
+#[test]
+fn rows_that_lie_elsewhere_by_now_are_found() {
+    let Some(schema) = schema() else { return };
+    let store = schema.open();
+    let ledger = Ledger::new(&store, rules());
+    let members = ["ann", "bob", "cho"];
+    let keys: Vec<Key> = members
+        .iter()
+        .map(|name| Key::Member((*name).into()))
+        .collect();
+    let deeds = |n: usize| members.map(|name| gift(&format!("{name} {n}"), name));
+    for n in 0..3 {
+        assert!(
+            ledger
+                .submit_batch(&deeds(n))
+                .unwrap()
+                .iter()
+                .all(Result::is_ok)
+        );
+    }
+    let loaded = store.load(&keys).unwrap();
+    let places = format!(
+        "select array_agg(ctid::text order by key) from {}.record where key like 'm%'",
+        schema.name
+    );
+    let mut beside = client(&schema);
+    let mut lie = || {
+        beside
+            .query_one(&places, &[])
+            .unwrap()
+            .get::<_, Vec<String>>(0)
+    };
+    let before = lie();
+    client(&schema)
+        .batch_execute(&format!("vacuum full {}.record", schema.name))
+        .unwrap();
+    assert_ne!(lie(), before);
+
+    // The states as they are, at a higher version.
+    let changed = keys.iter().zip(&loaded);
+    let changed = changed.map(|(key, found)| (key.clone(), found.record.clone().unwrap()));
+    let batch = Batch {
+        expected: keys
+            .iter()
+            .cloned()
+            .zip(loaded.iter().map(|found| found.version))
+            .collect(),
+        changed: changed.collect(),
+        entries: vec![],
+    };
+    store.commit(batch).unwrap();
+    let found = store.load(&keys).unwrap();
+    for (found, before) in found.iter().zip(&loaded) {
+        assert_eq!(
+            (found.version, &found.record),
+            (before.version + 1, &before.record)
+        );
+    }
 }
 
 #[test]
