@@ -45,11 +45,12 @@ begin
            available = p_available[1], debt = p_debts[1]
      where r.key = p_keys[1] and r.version = p_versions[1];
   elsif p_places is not null then
+    -- Names are compared in a way that no index serves: the rows are looked up by their places.
     update @.record r
        set version = k.version + 1, body = k.body, head = sha256(r.head || v_digest), available = k.available, debt = k.debt
       from unnest(p_keys, p_versions, p_places, p_bodies, p_available, p_debts)
              k (key, version, place, body, available, debt)
-     where r.ctid = k.place and r.key = k.key and r.version = k.version;
+     where r.ctid = k.place and r.key is not distinct from k.key and r.version = k.version;
   else
     update @.record r
        set version = k.version + 1, body = k.body, head = sha256(r.head || v_digest), available = k.available, debt = k.debt
