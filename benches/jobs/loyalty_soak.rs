@@ -5,13 +5,16 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use serde_json::json;
-use tenure::loyalty::{Command, Entry, JournalStore, Ledger, Pot, Store};
+use tenure::loyalty::{AccountId, Command, Entry, JournalStore, Ledger, Member, Pot, Store};
 
 use super::Setting;
 use super::loyalty::{Mix, rules, totals};
 use super::measure::{Measured, cpu_s, peak_rss_mb, rss_mb};
 use super::scratch::Scratch;
 use super::splitmix::uniform;
+
+/// Commands, lots, and the memory in MB just after the journal was opened and just before it was closed.
+type Sample = (usize, usize, u64, u64);
 
 const COMMANDS: usize = 10_000_000;
 const BATCH: usize = 1000;
@@ -30,7 +33,7 @@ pub fn soak(setting: &Setting) -> Result<Measured, String> {
     let mut mix = Mix::new();
     let (wall, cpu) = (Instant::now(), cpu_s());
     let (mut done, mut refused, mut open_s_max) = (0, 0, 0_f64);
-    let mut memory_mb = Vec::new();
+    let mut memory_mb: Vec<Sample> = Vec::new();
     while done < count {
         let opening = Instant::now();
         let store = JournalStore::open(&folder).map_err(|error| error.to_string())?;
@@ -47,7 +50,8 @@ pub fn soak(setting: &Setting) -> Result<Measured, String> {
             refused += results.iter().filter(|result| result.is_err()).count();
             done += batch.len();
         }
-        memory_mb.push((done, opened_mb, rss_mb()));
+        let lots = lots(ledger.store())?;
+        memory_mb.push((done, lots, opened_mb, rss_mb()));
     }
     let (wall_s, cpu_s) = (wall.elapsed().as_secs_f64(), cpu_s() - cpu);
     let store = JournalStore::open(&folder).map_err(|error| error.to_string())?;
@@ -63,7 +67,8 @@ pub fn soak(setting: &Setting) -> Result<Measured, String> {
     assert_eq!(pots.values().sum::<i64>(), 0, "every entry sums to zero");
     check["entries"] = json!(entries);
     check["open_s_max"] = json!(open_s_max);
-    check["commands_and_mb_opened_and_closed"] = json!(memory_mb);
+    check["commands_lots_and_mb_opened_and_closed"] = json!(memory_mb);
+    check["bytes_a_new_lot"] = json!(bytes_a_new_lot(&memory_mb, count));
     Ok(Measured {
         wall_s,
         cpu_s,
@@ -71,6 +76,30 @@ pub fn soak(setting: &Setting) -> Result<Measured, String> {
         n: count,
         check,
     })
+}
+
+/// How many lots all members have, used up or not: they are a part of the members' states.
+fn lots(store: &impl Store) -> Result<usize, String> {
+    let mut lots = 0;
+    let mut visit = |_: &AccountId, member: &Member| {
+        lots += member.lots().count();
+        ControlFlow::Continue(())
+    };
+    store
+        .members(&mut visit)
+        .map_err(|error| error.to_string())?;
+    Ok(lots)
+}
+
+/// By how much memory grew for each lot that was added in the second half of the commands, just after openings: what
+/// is more than a lot takes grows with something else than the members' states.
+fn bytes_a_new_lot(samples: &[Sample], count: usize) -> Option<f64> {
+    // A journal is opened with the lots of the sample before.
+    let pairs = samples.windows(2).filter(|pair| pair[0].0 >= count / 2);
+    let opened = |pair: &[Sample]| (pair[0].1 as f64, (pair[1].2 << 20) as f64);
+    let mut opened = pairs.map(opened);
+    let ((lots, bytes), (lots_after, bytes_after)) = (opened.next()?, opened.next_back()?);
+    (lots_after > lots).then(|| (bytes_after - bytes) / (lots_after - lots))
 }
 
 /// The number of entries, and the balance of every pot over all members, from the journal alone.

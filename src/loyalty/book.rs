@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::deed::Deed;
+use super::command::Action;
+use super::deed::{Deed, Digest};
 use super::entry::{Change, Entry};
 use super::names::CommandId;
 use super::receipt::Receipt;
@@ -24,6 +25,11 @@ pub(crate) trait Book {
 
     /// A decision that will not be undone changed the member at a place.
     fn changed(&mut self, place: usize);
+
+    /// What stands for an action.
+    fn digest(&mut self, action: &Action) -> Digest {
+        action.digest()
+    }
 }
 
 /// A point to which a book can go back.

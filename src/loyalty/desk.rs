@@ -96,7 +96,7 @@ impl Desk {
     }
 
     /// What is to be committed.
-    pub(super) fn into_batch(self) -> Batch {
+    pub(super) fn into_batch(mut self) -> Batch {
         let books_changed = |entry: &Entry| matches!(entry.change, Change::Expected { .. });
         let books_changed = self.entries.iter().any(books_changed);
         let mut changed = Vec::with_capacity(self.loaded.len());
@@ -109,7 +109,7 @@ impl Desk {
         {
             let now = match &key {
                 Key::Books if !books_changed => None,
-                key => self.states.get(key),
+                key => self.states.share(key),
             };
             if let Some(now) = now.filter(|now| !record.is_some_and(|was| is_same(&was, now))) {
                 changed.push((key.clone(), now));

@@ -295,7 +295,9 @@ impl<S: Store> Ledger<S> {
         place.fetch(command)?;
         let at_most = lots_at_most(command, place.states);
         let mut numbers: SmallVec<[LotNumber; 4]> = SmallVec::new();
-        numbers.extend(lowest(free, at_most, |count| place.reserve_lots(count))?);
+        if at_most > 0 {
+            numbers.extend(lowest(free, at_most, |count| place.reserve_lots(count))?);
+        }
         let (states, sheet) = (&mut *place.states, place.deeds.sheet());
         let decided = decide_on(states, sheet, &self.rules, command, &numbers);
         place.deeds.note();

@@ -70,9 +70,10 @@ impl Lots {
         self.row(number).map(Row::lot)
     }
 
-    /// Reads something of the latest lot.
+    /// Reads something of every second recent lot: there are two to a line of the processor's caches.
     pub(crate) fn glance(&self) -> u64 {
-        self.recent.last().map_or(0, |row| row.number().0)
+        let lines = self.recent.iter().step_by(2);
+        lines.fold(0, |seen, row| seen ^ row.number().0)
     }
 
     /// A lot as it lies here.
@@ -123,10 +124,7 @@ impl Lots {
             match place(&self.recent, number) {
                 Ok(at) => self.recent[at] = row,
                 Err(at) => {
-                    // Memory for little more than there is: members are many, and lots come slowly.
-                    if self.recent.len() == self.recent.capacity() {
-                        self.recent.reserve_exact(2);
-                    }
+                    self.room();
                     self.recent.insert(at, row);
                 }
             }
@@ -137,11 +135,30 @@ impl Lots {
     /// Adds a lot whose number is new.
     pub(crate) fn insert(&mut self, lot: Lot) {
         let newest = |last: &Row| last.number() < lot.number;
-        if self.recent.len() >= CHUNK && self.recent.last().is_some_and(newest) {
+        if !self.recent.last().is_some_and(newest) {
+            return self.put(Row::from(lot));
+        }
+        if self.recent.len() >= CHUNK {
             let past = self.past.get_or_insert_default();
             Arc::make_mut(past).push(std::mem::take(&mut self.recent));
         }
-        self.put(Row::from(lot));
+        self.push(Row::from(lot));
+    }
+
+    /// Adds a lot that is newer than all others.
+    fn push(&mut self, row: Row) {
+        self.due = self.due.into_iter().chain(row.next_due()).min();
+        self.room();
+        self.recent.push(row);
+    }
+
+    /// Memory for a third more than there is, which is little: members are many, and lots come slowly.
+    fn room(&mut self) {
+        let lots = self.recent.len();
+        if lots == self.recent.capacity() {
+            let more = (lots / 2).max(2).min(CHUNK.saturating_sub(lots).max(1));
+            self.recent.reserve_exact(more);
+        }
     }
 
     /// Takes a lot out again.

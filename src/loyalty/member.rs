@@ -148,6 +148,11 @@ impl Member {
         self.revision = core.revision;
     }
 
+    /// Reads something at both ends of the member itself.
+    pub(crate) fn glance(&self) -> u64 {
+        self.revision ^ self.as_of.unix_s().cast_unsigned()
+    }
+
     pub(crate) fn more(&self) -> &More {
         static NOTHING: More = More::NOTHING;
         self.more.as_deref().unwrap_or(&NOTHING)

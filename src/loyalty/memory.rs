@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
 
+use super::command::Command;
 use super::deed::Deed;
 use super::entry::Entry;
 use super::member::Member;
@@ -62,6 +63,10 @@ impl Deeds for History {
         self.recall.sheet()
     }
 
+    fn warm(&mut self, commands: &[Command]) {
+        self.recall.warm(commands.iter().map(|command| &command.id));
+    }
+
     fn note(&mut self) {
         self.recall
             .note(|told| self.books_version += u64::from(matches!(told, Told::Expected)));
@@ -72,8 +77,8 @@ impl Shelf {
     fn get(&self, key: &Key) -> Versioned {
         let found = match key {
             Key::Member(account) => {
-                let member = self.states.members.get(account);
-                member.map(|m| (m.revision, Record::Member(Arc::clone(m))))
+                let member = self.states.members.shared(account);
+                member.map(|m| (m.revision, Record::Member(m)))
             }
             Key::Deed(id) => {
                 let found = self.history.find(id);
@@ -176,9 +181,10 @@ impl Store for MemoryStore {
     ) -> Result<(), StoreError> {
         let shelf = self.shelf();
         let brought = &shelf.history.brought;
-        let members = shelf.states.members.iter();
-        let members =
-            members.map(|(account, m)| (Key::Member(account.clone()), Record::Member(m.clone())));
+        let members = shelf.states.members().map(|(account, member)| {
+            let copy = Record::Member(Arc::new(member.clone()));
+            (Key::Member(account.clone()), copy)
+        });
         let deeds = brought.iter();
         let deeds =
             deeds.map(|(id, (_, deed))| (Key::Deed(id.clone()), Record::Deed(deed.clone())));

@@ -120,6 +120,7 @@ mod refusal;
 mod row;
 mod rules;
 mod sheet;
+mod slots;
 mod snapshot;
 mod states;
 mod store;

@@ -127,16 +127,16 @@ impl ExactSum {
             i128::from(rate.num) * i128::from(amount),
             i128::from(rate.den),
         );
-        // The first term, and others of the same rate, need no common denominator.
-        let common = match (self.den, den) {
-            (1, _) => 1,
-            (ours, theirs) if ours == theirs => ours,
-            (ours, theirs) => gcd(ours, theirs),
-        };
-        if common == den && common == self.den {
-            let num = self.num.checked_add(num)?;
+        // The first term, and others of the same rate, need no common denominator: no division in 128 bits.
+        if self.den == 1 || self.den == den {
+            let ours = match self.den {
+                1 => self.num.checked_mul(den)?,
+                _ => self.num,
+            };
+            let num = ours.checked_add(num)?;
             return Some(Self { num, den });
         }
+        let common = gcd(self.den, den);
         let left = self.num.checked_mul(den / common)?;
         let right = num.checked_mul(self.den / common)?;
         Some(Self {

@@ -2,17 +2,18 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
 use super::deed::Deed;
 use super::entry::{Change, Entry};
 use super::journal::{Entries, deed_of, entry_at};
 use super::names::CommandId;
 use super::sheet::{Sheet, Telling, Told};
+use super::slots::{Slot, Slots};
 
 /// So many bytes of entries are a chunk.
 const CHUNK: usize = 1 << 20;
@@ -25,7 +26,7 @@ pub(crate) struct Recall {
     open: Sheet,
     /// Where the latest entries begin: bytes and entries before them.
     begins: (u64, u64),
-    commands: HashTable<Slot>,
+    commands: Slots,
     /// Where the last amendment of a command is, by where the command was carried out.
     amended: HashMap<u64, u64, RandomState>,
     hasher: RandomState,
@@ -36,24 +37,6 @@ pub(crate) struct Recall {
 struct Chunk {
     begins: (u64, u64),
     bytes: Vec<u8>,
-}
-
-/// A command.
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    /// Where it was carried out.
-    first: u64,
-    /// Of its name.
-    hash: u32,
-    /// How often it was told of.
-    version: u32,
-}
-
-impl Slot {
-    /// A hash of the table: both halves are the same.
-    fn spread(hash: u32) -> u64 {
-        u64::from(hash) << 32 | u64::from(hash)
-    }
 }
 
 impl Recall {
@@ -69,18 +52,15 @@ impl Recall {
 
     /// The version of a command and its deed, if it was carried out.
     pub(crate) fn find(&self, id: &CommandId) -> Option<(u64, Arc<Deed>)> {
-        let hash = self.hash(id);
-        // Nearly always there is none.
-        self.commands
-            .find(Slot::spread(hash), |slot| slot.hash == hash)?;
-        let mut alike = self.commands.iter_hash(Slot::spread(hash));
-        alike.find_map(|slot| {
-            if slot.hash != hash {
-                return None;
-            }
+        self.commands.of(self.hash(id)).find_map(|slot| {
             let deed = deed_of(id, self.entry(slot.first)?, self.amendment(slot))?;
             Some((u64::from(slot.version), deed))
         })
+    }
+
+    /// Looks at where some commands are found.
+    pub(crate) fn warm<'a>(&self, ids: impl Iterator<Item = &'a CommandId>) {
+        black_box(ids.fold(0, |seen, id| seen ^ self.commands.glance(self.hash(id))));
     }
 
     /// Notes what the latest entries tell of commands.
@@ -90,13 +70,11 @@ impl Recall {
             let position = self.begins.0 + offset as u64;
             match what {
                 Told::Done(id) => {
-                    let slot = Slot {
+                    self.commands.insert(Slot {
                         first: position,
                         hash: self.hash(&id),
                         version: 1,
-                    };
-                    let spread = |slot: &Slot| Slot::spread(slot.hash);
-                    self.commands.insert_unique(spread(&slot), slot, spread);
+                    });
                 }
                 Told::Amended(id) => self.amend(&id, position),
                 what => other(what),
@@ -133,7 +111,7 @@ impl Recall {
 
     /// Shows all commands.
     pub(crate) fn each(&self, visit: &mut dyn FnMut(CommandId, Arc<Deed>) -> ControlFlow<()>) {
-        for slot in &self.commands {
+        for slot in self.commands.iter() {
             let Some(entry) = self.entry(slot.first) else {
                 continue;
             };
@@ -152,23 +130,14 @@ impl Recall {
     fn amend(&mut self, id: &CommandId, position: u64) {
         let hash = self.hash(id);
         let is_it = |slot: &&Slot| {
-            let entry = || self.entry(slot.first);
-            slot.hash == hash
-                && entry().is_some_and(
-                    |e| matches!(e.change, Change::Done { id: found, .. } if found == *id),
-                )
+            let change = self.entry(slot.first).map(|entry| entry.change);
+            matches!(change, Some(Change::Done { id: found, .. }) if found == *id)
         };
-        let mut alike = self.commands.iter_hash(Slot::spread(hash));
-        let Some(first) = alike.find(is_it).map(|slot| slot.first) else {
+        let Some(first) = self.commands.of(hash).find(is_it).map(|slot| slot.first) else {
             return;
         };
         self.amended.insert(first, position);
-        let slot = self
-            .commands
-            .find_mut(Slot::spread(hash), |slot| slot.first == first);
-        if let Some(slot) = slot {
-            slot.version = slot.version.saturating_add(1);
-        }
+        self.commands.told_again(hash, first);
     }
 
     fn amendment(&self, slot: &Slot) -> Option<Entry> {

@@ -4,7 +4,8 @@
 //! that form: a deed is read alone, long after, without what lies around it.
 
 use super::book::{Book, Written};
-use super::deed::Deed;
+use super::command::Action;
+use super::deed::{Deed, Digest};
 use super::entry::{Change, Entry};
 use super::journal::push_varint;
 use super::lot::LotNumber;
@@ -123,5 +124,9 @@ impl Book for Sheet {
 
     fn changed(&mut self, place: usize) {
         self.changed.push(place);
+    }
+
+    fn digest(&mut self, action: &Action) -> Digest {
+        action.digest_in(&mut self.bytes)
     }
 }

@@ -75,15 +75,23 @@ impl States {
     /// The record of a name, if there is one.
     pub fn get(&self, key: &Key) -> Option<Record> {
         match key {
-            Key::Member(account) => self.members.get(account).cloned().map(Record::Member),
+            Key::Member(account) => self.members.shared(account).map(Record::Member),
             Key::Deed(id) => self.deeds.get(id).cloned().map(Record::Deed),
             Key::Books => Some(Record::Books(self.books)),
         }
     }
 
+    /// The same, shared from now on: without a copy.
+    pub(crate) fn share(&mut self, key: &Key) -> Option<Record> {
+        match key {
+            Key::Member(account) => self.members.share(account).map(Record::Member),
+            _ => self.get(key),
+        }
+    }
+
     /// A member's state; the state of nobody when there is none.
     pub fn member(&self, account: &AccountId) -> &Member {
-        self.members.get(account).map_or(Member::nobody(), |m| m)
+        self.members.get(account).unwrap_or(Member::nobody())
     }
 
     /// The command of that name, if it was carried out.
@@ -93,7 +101,7 @@ impl States {
 
     /// All members, in no particular order.
     pub fn members(&self) -> impl Iterator<Item = (&AccountId, &Member)> {
-        self.members.iter().map(|(account, m)| (account, &**m))
+        self.members.iter()
     }
 
     /// All commands that were carried out, in no particular order.
@@ -124,7 +132,7 @@ impl States {
     }
 
     pub(crate) fn member_mut(&mut self, account: &AccountId) -> &mut Member {
-        Arc::make_mut(self.members.entry(account))
+        self.members.entry(account)
     }
 }
 

@@ -126,6 +126,9 @@ pub(super) trait Deeds {
 
     /// Takes in what the entries of a command tell.
     fn note(&mut self);
+
+    /// Looks at where some commands are found, all at once; see [`InPlace::warm`].
+    fn warm(&mut self, commands: &[Command]);
 }
 
 impl InPlace<'_> {
@@ -142,13 +145,12 @@ impl InPlace<'_> {
         Ok(())
     }
 
-    /// Looks at the members of some commands, all at once: memory that is not in a cache then comes
+    /// Looks at the records of some commands, all at once: memory that is not in a cache then comes
     /// together, and not one after the other when it is needed.
-    pub(super) fn warm(&self, commands: &[Command]) {
-        let members = &self.states.members;
+    pub(super) fn warm(&mut self, commands: &[Command]) {
+        self.deeds.warm(commands);
         let accounts = commands.iter().flat_map(|c| c.action.accounts());
-        let looked_at = accounts.filter_map(|account| members.get(account));
-        std::hint::black_box(looked_at.fold(0, |sum, member| sum ^ member.lots.glance()));
+        self.states.members.warm(accounts);
     }
 
     pub(super) fn reserve_lots(&mut self, count: u64) -> Result<Range<u64>, StoreError> {

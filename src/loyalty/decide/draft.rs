@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 use super::super::apply::{apply, apply_to};
 use super::super::book::{Book, Written};
 use super::super::calendar;
-use super::super::command::Command;
-use super::super::deed::{Deed, Part, Subject};
+use super::super::command::{Action, Command};
+use super::super::deed::{Deed, Digest, Part, Subject};
 use super::super::entry::{Change, Entry};
 use super::super::lot::{Lot, LotNumber, Pot, Take};
 use super::super::lots::Lots;
@@ -156,7 +156,7 @@ impl<'a> Draft<'a> {
             Some(working) => working.place.and_then(|at| self.states.members.at(at)),
             None => self.states.members.get(account),
         };
-        member.map_or(Member::nobody(), |member| member)
+        member.unwrap_or(Member::nobody())
     }
 
     /// The name of the command; there is one in every verb.
@@ -237,9 +237,10 @@ impl<'a> Draft<'a> {
         account: &AccountId,
         lot: NewLot,
     ) -> Result<LotNumber, Refusal> {
-        let number = *self.numbers.get(self.lots_used).ok_or(Refusal::Overflow {
-            what: "number of lots",
-        })?;
+        let Some(&number) = self.numbers.get(self.lots_used) else {
+            let what = "number of lots";
+            return Err(Refusal::Overflow { what });
+        };
         self.lots_used += 1;
         self.post(Change::Opened {
             account: account.clone(),
@@ -272,9 +273,12 @@ impl<'a> Draft<'a> {
             Expiry::EndOfNextYear => calendar::start_of_year(now, 2),
             Expiry::FixedDate { at } => Some(at),
         };
-        expires_at.map(Some).ok_or(Refusal::Overflow {
-            what: "expiry of the points",
-        })
+        match expires_at {
+            Some(_) => Ok(expires_at),
+            None => Err(Refusal::Overflow {
+                what: "expiry of the points",
+            }),
+        }
     }
 
     /// Notes an activity: under [`Expiry::Inactivity`] all lots get a new expiry.
@@ -355,6 +359,10 @@ impl<'a> Draft<'a> {
         })
     }
 
+    pub(super) fn digest(&mut self, action: &Action) -> Digest {
+        self.book.digest(action)
+    }
+
     /// The last entry: the command was carried out. It is never undone.
     pub(super) fn done(&mut self, deed: Deed) -> Receipt {
         match self.command {
@@ -380,20 +388,14 @@ impl Working {
             Some(place) => place,
             None => {
                 self.before = Before::New;
-                let place = states
-                    .members
-                    .push(self.account.clone(), Arc::new(Member::unknown()));
+                let place = states.members.push(self.account.clone());
                 *self.place.insert(place)
             }
         };
-        let shared = states.members.at_mut(place);
+        let (member, others) = states.members.alone(place);
         if let Before::Unchanged = self.before {
-            self.before = match Arc::get_mut(shared) {
-                Some(member) => Before::Core(member.core()),
-                None => Before::Shared(shared.clone()),
-            };
+            self.before = others.map_or_else(|| Before::Core(member.core()), Before::Shared);
         }
-        let member = Arc::make_mut(shared);
         if let Before::Core(_) | Before::More(..) = self.before {
             self.note(place, member, undo, change);
         }
@@ -442,9 +444,9 @@ impl Drop for Draft<'_> {
         let members = &mut self.states.members;
         while let Some(undo) = self.undo.pop() {
             match undo {
-                Undo::Lot(place, row) => members.make_mut(place).lots.put(row),
-                Undo::NoLot(place, number) => members.make_mut(place).lots.remove(number),
-                Undo::Lots(place, before) => members.make_mut(place).lots = before,
+                Undo::Lot(place, row) => members.at_mut(place).lots.put(row),
+                Undo::NoLot(place, number) => members.at_mut(place).lots.remove(number),
+                Undo::Lots(place, before) => members.at_mut(place).lots = before,
                 Undo::Deed(id, deed) => {
                     self.states.deeds.insert(id, deed);
                 }
@@ -457,10 +459,10 @@ impl Drop for Draft<'_> {
                 Before::Unchanged => {}
                 // All that are new came after all others.
                 Before::New => members.pop(),
-                Before::Shared(before) => *members.at_mut(place) = before,
-                Before::Core(core) => members.make_mut(place).set_core(core),
+                Before::Shared(before) => members.put(place, before),
+                Before::Core(core) => members.at_mut(place).set_core(core),
                 Before::More(core, more) => {
-                    let member = members.make_mut(place);
+                    let member = members.at_mut(place);
                     member.set_core(core);
                     member.more = more;
                 }
@@ -491,7 +493,6 @@ pub(super) fn takes(parts: &[Part]) -> Vec<Take> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use proptest::prelude::*;
 
@@ -550,7 +551,7 @@ mod tests {
         let mut copy = States::new();
         copy.books = states.books;
         for (account, member) in states.members() {
-            copy.members.push(account.clone(), Arc::new(member.clone()));
+            *copy.member_mut(account) = member.clone();
         }
         copy.deeds = states.deeds.clone();
         copy

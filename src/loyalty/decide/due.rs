@@ -15,9 +15,17 @@ impl Draft<'_> {
     /// time-outs, then expiries, then maturities, then what repays a debt.
     pub(super) fn fall_due(&mut self, account: &AccountId) -> Result<(), Refusal> {
         let ruling = self.programme;
-        while let Some(due) = next_due(self.member(account)).filter(|due| *due <= self.now) {
+        loop {
+            let member = self.member(account);
+            let Some(due) = next_due(member).filter(|due| *due <= self.now) else {
+                if member.debt() == Points::ZERO {
+                    self.programme = ruling;
+                    return Ok(());
+                }
+                break;
+            };
             // Shielded points expire when their hold closes, not in the past.
-            let at = due.max(self.member(account).as_of());
+            let at = due.max(member.as_of());
             self.programme = self.rules.at(at).unwrap_or(ruling);
             self.time_out(account, at)?;
             self.expire(account, at)?;
@@ -151,7 +159,11 @@ impl Draft<'_> {
 
 /// The earliest instant at which something falls due.
 fn next_due(member: &Member) -> Option<Timestamp> {
-    let holds = member.more().holds.iter().filter_map(|share| share.until);
-    let term = member.more().term.map(|term| term.until);
-    holds.chain(member.lots.next_due()).chain(term).min()
+    let lots = member.lots.next_due();
+    let Some(more) = &member.more else {
+        return lots;
+    };
+    let holds = more.holds.iter().filter_map(|share| share.until);
+    let term = more.term.map(|term| term.until);
+    holds.chain(lots).chain(term).min()
 }

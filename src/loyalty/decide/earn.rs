@@ -5,7 +5,7 @@ use super::super::command::{Basis, Earn, Line};
 use super::super::deed::{Order, Subject};
 use super::super::entry::Change;
 use super::super::lot::Pot;
-use super::super::member::Member;
+use super::super::names::AccountId;
 use super::super::points::Points;
 use super::super::programme::{Cap, RateRule, RoundScope, TierUnit};
 use super::super::rational::{ExactSum, Rounding};
@@ -22,13 +22,13 @@ pub(super) fn earn(draft: &mut Draft<'_>, earn: &Earn) -> Result<(Receipt, Subje
         Basis::Money(_) | Basis::Lines(_) => for_order(draft, earn)?,
     };
     draft.join(account)?;
-    let points = before_cap.min(room(draft, draft.member(account))?);
+    let points = before_cap.min(room(draft, account)?);
     let now = draft.now;
     let pending_days = earn.pending_days.unwrap_or(draft.programme.pending_days);
-    let available_at =
-        calendar::days_later(now, i64::from(pending_days)).ok_or(Refusal::Overflow {
-            what: "end of the pending time",
-        })?;
+    let Some(available_at) = calendar::days_later(now, i64::from(pending_days)) else {
+        let what = "end of the pending time";
+        return Err(Refusal::Overflow { what });
+    };
     let expires_at = match earn.expires_at {
         Some(expires_at) => Some(expires_at),
         None => draft.expiry(available_at)?,
@@ -116,10 +116,9 @@ fn for_order(draft: &Draft<'_>, earn: &Earn) -> Result<Points, Refusal> {
     let overflow = || Refusal::Overflow {
         what: "points of the order",
     };
-    let earning = draft
-        .programme
-        .earn
-        .ok_or(Refusal::NotInProgramme { rules: "earn" })?;
+    let Some(earning) = draft.programme.earn else {
+        return Err(Refusal::NotInProgramme { rules: "earn" });
+    };
     let member = draft.member(&earn.account);
     let tiers = draft.programme.tiers.as_ref();
     let tier = tiers.map_or(0, |tiers| tier::held(member, tiers, draft.now));
@@ -204,11 +203,12 @@ fn cap(draft: &Draft<'_>) -> Result<Option<(crate::event::Timestamp, Points)>, R
 }
 
 /// How many points the cap still allows.
-fn room(draft: &Draft<'_>, member: &Member) -> Result<Points, Refusal> {
+fn room(draft: &Draft<'_>, account: &AccountId) -> Result<Points, Refusal> {
     let Some((since, most)) = cap(draft)? else {
         return Ok(Points(i64::MAX));
     };
-    let granted = member
+    let granted = draft
+        .member(account)
         .more()
         .recent_grants
         .iter()

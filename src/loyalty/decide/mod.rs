@@ -88,9 +88,9 @@ pub(super) fn decide_on(
     if let Some(deed) = states.deed(&command.id) {
         return replay(deed, command).map(|submitted| (submitted, 0));
     }
-    let programme = rules
-        .at(command.at)
-        .ok_or(Refusal::NoProgramme { at: command.at })?;
+    let Some(programme) = rules.at(command.at) else {
+        return Err(Refusal::NoProgramme { at: command.at });
+    };
     let accounts = touched(states, &command.action);
     let mut draft = Draft::new(states, book, rules, programme, command, numbers);
     match carry_out(&mut draft, command, &accounts) {
@@ -121,7 +121,7 @@ fn carry_out(
     }
     let deed = Deed {
         at: command.at,
-        digest: command.action.digest(),
+        digest: draft.digest(&command.action),
         receipt,
         subject,
     };

@@ -10,6 +10,7 @@ use super::read::{damage_at, deed_from, read_at};
 use super::run::Slot;
 use super::segment::Segment;
 use super::shelf::Shelf;
+use crate::loyalty::command::Command;
 use crate::loyalty::deed::Deed;
 use crate::loyalty::entry::Entry;
 use crate::loyalty::journal::Fault;
@@ -39,7 +40,8 @@ impl Shelf {
             begins,
             lots_used: &mut self.lots_used,
             books_changed: &mut self.books_changed,
-            hashed: None,
+            hashed: Vec::new(),
+            turn: 0,
         };
         let done = work(&mut InPlace {
             states: &mut self.states,
@@ -74,13 +76,15 @@ struct Desk<'s> {
     begins: u64,
     lots_used: &'s mut u64,
     books_changed: &'s mut bool,
-    /// The command that was asked for first, by which it is found.
-    hashed: Option<(CommandId, IdHash)>,
+    /// Commands that were looked at together, or the one that was asked for first, and by what they are found.
+    hashed: Vec<(CommandId, IdHash)>,
+    /// Which of them is decided upon.
+    turn: usize,
 }
 
 impl Desk<'_> {
     fn hash(&self, id: &CommandId) -> IdHash {
-        match &self.hashed {
+        match self.hashed.get(self.turn) {
             Some((known, hash)) if known == id => *hash,
             _ => hash_of(id),
         }
@@ -111,8 +115,8 @@ impl Desk<'_> {
 impl Deeds for Desk<'_> {
     fn find(&mut self, id: &CommandId) -> Result<Option<Arc<Deed>>, StoreError> {
         let hash = self.hash(id);
-        if self.hashed.is_none() {
-            self.hashed = Some((id.clone(), hash));
+        if self.hashed.is_empty() {
+            self.hashed.push((id.clone(), hash));
         }
         let Some(slot) = self.index.find(&hash)? else {
             return Ok(None);
@@ -128,6 +132,14 @@ impl Deeds for Desk<'_> {
 
     fn sheet(&mut self) -> &mut Sheet {
         self.sheet
+    }
+
+    fn warm(&mut self, commands: &[Command]) {
+        self.hashed.clear();
+        self.turn = 0;
+        let ids = commands.iter().map(|command| &command.id);
+        self.hashed.extend(ids.map(|id| (id.clone(), hash_of(id))));
+        self.index.warm(self.hashed.iter().map(|(_, hash)| hash));
     }
 
     fn note(&mut self) {
@@ -157,6 +169,10 @@ impl Deeds for Desk<'_> {
             }
         }
         self.sheet.tellings = tellings;
-        self.hashed = None;
+        self.turn += 1;
+        if self.turn >= self.hashed.len() {
+            self.hashed.clear();
+            self.turn = 0;
+        }
     }
 }

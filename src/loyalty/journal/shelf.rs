@@ -108,10 +108,10 @@ impl Shelf {
     }
 
     /// All members with their versions.
-    pub(super) fn members(&self) -> impl Iterator<Item = (AccountId, u64, Arc<Member>)> {
+    pub(super) fn members(&mut self) -> impl Iterator<Item = (AccountId, u64, Arc<Member>)> {
         let versions = self.versions.iter().map(|version| version.number);
-        let members = self.states.members.iter().zip(versions);
-        members.map(|((account, member), version)| (account.clone(), version, Arc::clone(member)))
+        let members = self.states.members.share_all().zip(versions);
+        members.map(|((account, member), version)| (account.clone(), version, member))
     }
 
     /// Where the first entry of the next frame will lie.
@@ -174,11 +174,10 @@ impl Shelf {
     ) {
         match (key, record) {
             (Key::Member(account), Record::Member(member)) => {
-                *self.states.members.entry(&account) = member;
+                let place = self.states.members.insert(account, member);
                 let members = self.states.members.len();
                 self.versions.resize(members, Version::default());
-                let place = self.states.members.place(&account);
-                if let Some(version) = place.and_then(|place| self.versions.get_mut(place)) {
+                if let Some(version) = self.versions.get_mut(place) {
                     version.number += 1;
                 }
             }

@@ -32,6 +32,9 @@ use crate::loyalty::store::{Batch, CommitError, InPlace, Store, StoreError, Vers
 /// Bytes that may wait to be written before a commit waits, too.
 const QUEUE_MAX: usize = 1 << 28;
 
+/// So many members are taken back while others wait.
+const TAKEN_BACK: usize = 1 << 12;
+
 type VersionedDeed = (u64, Arc<Deed>);
 
 /// How a journal is kept. The defaults suit a shop; nothing of it is part of the format, so it may differ
@@ -179,6 +182,17 @@ impl JournalStore {
         // Where a rule in code panicked, what was decided before it is committed now.
         shelf.seal();
         shelf
+    }
+
+    /// Members that somebody was given are in the table alone again, some at a time, so that nobody waits for all.
+    pub(crate) fn take_back(&self) {
+        let parts = (0..).step_by(TAKEN_BACK);
+        for start in parts {
+            let members = &mut lock(&self.shelf).states.members;
+            if !members.take_back(start..start + TAKEN_BACK) {
+                return;
+            }
+        }
     }
 
     pub(crate) fn people(&self) -> MutexGuard<'_, People> {
@@ -354,8 +368,7 @@ impl Store for JournalStore {
         for key in keys {
             let found = match key {
                 Key::Member(account) => {
-                    let member = shelf.states.members.get(account);
-                    let member = member.map(|member| Record::Member(Arc::clone(member)));
+                    let member = shelf.states.members.shared(account).map(Record::Member);
                     member.map(|member| (shelf.version(key).unwrap_or(0), member))
                 }
                 Key::Books => match shelf.books_version {
@@ -404,7 +417,7 @@ impl Store for JournalStore {
         let (members, books, segments, end) = {
             let shelf = self.shelf();
             let end = shelf.end.position;
-            let shelf = self.wait(shelf, end)?;
+            let mut shelf = self.wait(shelf, end)?;
             shelf.usable()?;
             let members: Vec<_> = shelf.members().collect();
             let books = (shelf.books_version, shelf.states.books());
@@ -414,10 +427,12 @@ impl Store for JournalStore {
         let members = members
             .into_iter()
             .map(|(account, _, member)| (Key::Member(account), Record::Member(member)));
-        for (key, record) in books.into_iter().chain(members) {
-            if visit(&key, &record).is_break() {
-                return Ok(());
-            }
+        let mut all = books.into_iter().chain(members);
+        let goes_on = all.all(|(key, record)| visit(&key, &record).is_continue());
+        drop(all);
+        self.take_back();
+        if !goes_on {
+            return Ok(());
         }
         let mut failed = None;
         scan(&segments, end, 1, &mut |_, _, entry| {
@@ -444,15 +459,14 @@ impl Store for JournalStore {
         visit: &mut dyn FnMut(&AccountId, &Member) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let members: Vec<_> = {
-            let shelf = self.shelf();
+            let mut shelf = self.shelf();
             shelf.usable()?;
             shelf.members().collect()
         };
-        for (account, _, member) in &members {
-            if visit(account, member).is_break() {
-                break;
-            }
-        }
+        let mut all = members.iter();
+        let _ = all.all(|(account, _, member)| visit(account, member).is_continue());
+        drop(members);
+        self.take_back();
         Ok(())
     }
 

@@ -113,7 +113,7 @@ impl JournalStore {
 
     fn write_snapshot(&self, upkeep: &mut Upkeep) -> Result<(), JournalError> {
         let (summary, members) = {
-            let shelf = self.shelf();
+            let mut shelf = self.shelf();
             // After a failed decision the members are ahead of the journal for ever.
             shelf.usable()?;
             let members: Vec<_> = shelf.members().collect();
@@ -130,10 +130,12 @@ impl JournalStore {
         if summary.place.position == 0 {
             return Ok(());
         }
-        let members = members
-            .iter()
-            .map(|(account, version, member)| (account, *version, member));
-        let size = snapshot::write(&*self.files, &summary, members)?;
+        let each = members.iter();
+        let each = each.map(|(account, version, member)| (account, *version, member));
+        let written = snapshot::write(&*self.files, &summary, each);
+        drop(members);
+        self.take_back();
+        let size = written?;
         upkeep.snapshot = (summary.place.position, size);
         Ok(())
     }

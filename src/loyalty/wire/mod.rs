@@ -123,14 +123,17 @@ impl Action {
     /// What stands for the action where it is only to be compared: the first half of the BLAKE3 hash
     /// of its bytes.
     pub fn digest(&self) -> Digest {
-        let mut bytes = Vec::with_capacity(64);
-        self.write(&mut Writer::new(&mut bytes));
-        let hash = blake3::hash(&bytes);
-        let mut digest = [0; Digest::BYTES];
-        for (to, from) in digest.iter_mut().zip(hash.as_bytes()) {
-            *to = *from;
-        }
-        Digest(digest)
+        self.digest_in(&mut Vec::with_capacity(64))
+    }
+
+    /// The same; the bytes are written behind those of a buffer and taken away again.
+    pub(super) fn digest_in(&self, buffer: &mut Vec<u8>) -> Digest {
+        let start = buffer.len();
+        self.write(&mut Writer::new(buffer));
+        let hash = blake3::hash(buffer.get(start..).unwrap_or_default());
+        buffer.truncate(start);
+        let bytes = hash.as_bytes();
+        Digest(std::array::from_fn(|at| bytes[at]))
     }
 }
 
