@@ -226,6 +226,51 @@ fn rows_that_lie_elsewhere_by_now_are_found() {
     }
 }
 
+/// The server uses a place again: a later version of the same row may lie where an earlier one lay.
+#[test]
+fn a_place_of_another_version_is_not_the_row() {
+    let Some(schema) = schema() else { return };
+    let ledger = ledger(&schema);
+    let change = |n: usize| {
+        let batch = [gift(&format!("a{n}"), "ann"), gift(&format!("b{n}"), "bob")];
+        assert!(
+            ledger
+                .submit_batch(&batch)
+                .unwrap()
+                .iter()
+                .all(Result::is_ok)
+        );
+    };
+    (0..5).for_each(change);
+    let mut beside = client(&schema);
+    let name = &schema.name;
+    let rows = format!(
+        "select array_agg(version order by key), array_agg(ctid::text order by key) \
+         from {name}.record where key in ('mann', 'mbob')"
+    );
+    let mut lie = || {
+        let row = beside.query_one(&rows, &[]).unwrap();
+        (row.get::<_, Vec<i64>>(0), row.get::<_, Vec<String>>(1))
+    };
+    let (versions, places) = lie();
+    let mut stale = client(&schema);
+    let commit = format!(
+        "select {name}.commit(0, false, '{{mann,mbob}}', $1, $2::text[]::tid[], '{{x,x}}', '{{0,0}}', '{{0,0}}', \
+         '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', 1, 'token', 'body', '[]')"
+    );
+    let mut again = 0;
+    for n in 5..150 {
+        change(n);
+        let (now, at) = lie();
+        again +=
+            usize::from(now != versions && at.iter().zip(&places).any(|(at, before)| at == before));
+        let error = stale.query_one(&commit, &[&versions, &places]).unwrap_err();
+        assert_eq!(error.code().unwrap().code(), "TN001", "{error}");
+    }
+    assert!(again > 0, "no place was used again");
+    check(ledger.store(), &BTreeMap::new());
+}
+
 #[test]
 fn a_visitor_can_use_the_store() {
     let Some(schema) = schema() else { return };
