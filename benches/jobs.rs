@@ -21,6 +21,9 @@ mod loyalty_soak;
 mod measure;
 #[path = "jobs/raw_log.rs"]
 mod raw_log;
+#[cfg(feature = "postgres")]
+#[path = "jobs/raw_postgres.rs"]
+mod raw_postgres;
 #[path = "jobs/recommend.rs"]
 mod recommend;
 #[cfg(feature = "approximate")]
@@ -74,6 +77,7 @@ const JOBS: &[(&str, Job)] = &[
     ("loyalty.journal.b1000", loyalty_journal::b1000),
     ("loyalty.journal.b8189", loyalty_journal::b8189),
     ("loyalty.journal.t64", loyalty_journal::t64),
+    ("loyalty.journal.open", loyalty_journal::open),
     ("loyalty.soak", loyalty_soak::soak),
     #[cfg(feature = "postgres")]
     ("loyalty.postgres.b1000", loyalty_postgres::b1000),
