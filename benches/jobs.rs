@@ -60,6 +60,7 @@ const JOBS: &[(&str, Job)] = &[
     ("segment.rfm", events::rfm),
     ("retention.weekly", events::weekly_retention),
     ("loyalty.memory", loyalty::memory),
+    ("loyalty.memory.b1000", loyalty::memory_b1000),
     ("loyalty.journal.b1", loyalty_journal::b1),
     ("loyalty.journal.b1000", loyalty_journal::b1000),
     ("loyalty.journal.b8189", loyalty_journal::b8189),

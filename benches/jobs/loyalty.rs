@@ -1,7 +1,6 @@
 //! Jobs of the points ledger: a million commands of a hundred thousand members.
 
 use serde_json::{Value, json};
-use tenure::Error;
 use tenure::event::Timestamp;
 use tenure::loyalty::{
     Action, Command, CommandId, Earn, Hold, Ledger, MemoryStore, Points, Programme, Redeem, Rules,
@@ -19,22 +18,38 @@ const PACE_S: i64 = 60;
 
 /// A million commands, one after the other, on one thread and in memory.
 pub fn memory(setting: &Setting) -> Result<Measured, String> {
+    in_memory(setting, |ledger, commands| {
+        let results = commands.into_iter().map(|command| ledger.submit(command));
+        results.filter(Result::is_err).count()
+    })
+}
+
+/// The same, a thousand handed over at a time.
+pub fn memory_b1000(setting: &Setting) -> Result<Measured, String> {
+    in_memory(setting, |ledger, commands| {
+        let mut refused = 0;
+        for batch in commands.chunks(1000) {
+            let results = ledger.submit_batch(batch).expect("memory does not fail");
+            refused += results.iter().filter(|result| result.is_err()).count();
+        }
+        refused
+    })
+}
+
+/// `submit` says how many commands were refused.
+fn in_memory(
+    setting: &Setting,
+    submit: impl Fn(&Ledger<MemoryStore>, Vec<Command>) -> usize,
+) -> Result<Measured, String> {
     let commands: Vec<Command> = Mix::new().take(COMMANDS).collect();
     let fresh = || (Ledger::new(MemoryStore::new(), rules()), commands.clone());
-    let submit = |(ledger, commands): (Ledger<MemoryStore>, Vec<Command>)| -> Result<_, Error> {
-        let mut refused = 0;
-        for command in commands {
-            refused += usize::from(ledger.submit(command).is_err());
-        }
+    let work = |(ledger, commands): (Ledger<MemoryStore>, Vec<Command>)| {
+        let refused = submit(&ledger, commands);
         Ok((ledger, refused))
     };
-    best_of(
-        setting.repeat,
-        COMMANDS,
-        fresh,
-        submit,
-        |(ledger, refused)| totals(&ledger, COMMANDS, refused),
-    )
+    let check =
+        |(ledger, refused): (Ledger<MemoryStore>, usize)| totals(&ledger, COMMANDS, refused);
+    best_of(setting.repeat, COMMANDS, fresh, work, check)
 }
 
 /// The rules: a point for each 1.00, usable for 180 days.
