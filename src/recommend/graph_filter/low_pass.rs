@@ -153,7 +153,7 @@ impl Factors {
     /// What the low pass adds to an item's score for the first query.
     pub(super) fn score(&self, work: &Work<'_>, item: u32) -> f64 {
         let row = self.right.row(item).map(f64::from);
-        let terms = work.along.iter().zip(row).map(|(&along, y)| along * y);
+        let terms = work.along.iter().zip(row).map(|(along, y)| along * y);
         terms.sum()
     }
 
