@@ -21,6 +21,9 @@ mod loyalty_soak;
 mod measure;
 #[path = "jobs/raw_log.rs"]
 mod raw_log;
+#[cfg(feature = "postgres")]
+#[path = "jobs/raw_postgres.rs"]
+mod raw_postgres;
 #[path = "jobs/recommend.rs"]
 mod recommend;
 #[cfg(feature = "approximate")]
@@ -51,6 +54,15 @@ type Job = fn(&Setting) -> Result<Measured, String>;
 const JOBS: &[(&str, Job)] = &[
     ("lifetime.bg_nbd.fit", lifetime::bg_nbd_fit),
     ("lifetime.pareto_nbd.fit", lifetime::pareto_nbd_fit),
+    ("lifetime.gompertz_nbd.fit", lifetime::gompertz_nbd_fit),
+    (
+        "lifetime.gompertz_nbd.fit:cdnow",
+        lifetime::gompertz_nbd_fit_cdnow,
+    ),
+    (
+        "lifetime.gompertz_nbd.fit:cdnow_all",
+        lifetime::gompertz_nbd_fit_cdnow_all,
+    ),
     ("lifetime.gamma_gamma.fit", lifetime::gamma_gamma_fit),
     ("lifetime.bg_nbd.predict", lifetime::bg_nbd_predict),
     ("lifetime.pareto_nbd.predict", lifetime::pareto_nbd_predict),
@@ -65,6 +77,7 @@ const JOBS: &[(&str, Job)] = &[
     ("loyalty.journal.b1000", loyalty_journal::b1000),
     ("loyalty.journal.b8189", loyalty_journal::b8189),
     ("loyalty.journal.t64", loyalty_journal::t64),
+    ("loyalty.journal.open", loyalty_journal::open),
     ("loyalty.soak", loyalty_soak::soak),
     #[cfg(feature = "postgres")]
     ("loyalty.postgres.b1000", loyalty_postgres::b1000),

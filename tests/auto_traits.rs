@@ -6,6 +6,7 @@ use tenure::error::{ConfigError, DataError, Error, FitError};
 use tenure::event::{
     AliasTable, CovariateRows, Decimals, Ids, Interactions, Period, Timestamp, Transactions, Zone,
 };
+use tenure::lifetime::compare::{Candidate, Comparison};
 use tenure::lifetime::interval::{Interval, Posterior};
 use tenure::lifetime::{
     Bdw, BgBb, BgNbd, Bound, Discount, DynamicParetoNbd, FitReport, Fitted, GammaGamma, Geometric,
@@ -41,7 +42,7 @@ fn facts_summaries_and_models_go_anywhere() {
         PurchaseSummary, Purchases, ActivitySummary, RfmSummary, ItemSummary, InteractionSummary, InteractionMatrix, Histories, History, DistinctHistories,
         Rfm, RfmFeatures, RuleSet, Lifecycle, SegmentTable, Transitions,
         CohortMatrix, PeriodChurn, RevenueRetention,
-        BgNbd, GammaGamma, Fitted<BgNbd>, FitReport, Discount, Horizon, Schedule, Posterior<BgNbd>, Interval,
+        BgNbd, GammaGamma, Fitted<BgNbd>, FitReport, Discount, Horizon, Schedule, Posterior<BgNbd>, Interval, Candidate<'static>, Comparison<'static>,
         GompertzGammaNbd, LognormalSpend, SpendIndependence, Membership<'static>,
         WithCovariates<BgNbd>, Bound<BgNbd>, Covariates, DynamicParetoNbd, CovariatePaths, PathHistories<'static>, CovariateRows, Sbg, Bdw, Geometric, BgBb, RenewalSummary, OccasionSummary, OccasionHistory,
         Als, Bpr, Warp, Quantised, FoldIn, TopLists, Buyers<'static>, ContentCosine, SessionKnn, Popularity, Scratch, ItemGram,

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use flate2::read::GzDecoder;
 use tenure::event::csv::{Columns, CsvOptions, LoadedCovariates, PathColumns};
 use tenure::event::{CovariateRows, Decimals, Ids, Period, Timestamp, Transactions, Zone};
+use tenure::lifetime::compare::{Candidate, compare};
 use tenure::lifetime::{
-    DynamicCovariates, DynamicParetoNbd, Effect, FitOptions, FitStatus, Limit, ParetoNbd,
-    PurchaseModel,
+    CovariateOptions, DynamicCovariates, DynamicParetoNbd, Effect, Family, FitOptions, FitStatus,
+    Limit, ParetoNbd, PurchaseModel,
 };
 use tenure::summary::{
     CovariatePaths, Grain, PathHistories, PathValues, PeriodGrid, PurchaseOptions, PurchaseSummary,
@@ -170,6 +171,37 @@ fn apparel() {
     let only = fitted(&NAMES, &[]);
     assert!((only.report.log_likelihood + 5760.2363).abs() < 1e-3);
     off(held_out(&only), (1.9239, -0.0084));
+
+    // In one table with the model that does not know the calendar.
+    let named = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
+    let acting = CovariateOptions {
+        transaction: named(&NAMES),
+        lifetime: named(&NAMES[1..]),
+        ..CovariateOptions::default()
+    };
+    let candidates = [
+        Candidate::Plain(Family::ParetoNbd),
+        Candidate::Dynamic(&data, &acting),
+    ];
+    let (calibration, horizon) = (data.histories(), weeks(&data, until));
+    let held = purchases.holdout(calibration, data.end(), until).unwrap();
+    let options = FitOptions::default();
+    let table = compare(&candidates, calibration, &held, horizon, &options).unwrap();
+    let rows = table.ranked.iter();
+    let rows = rows.map(|row| (row.candidate.name(), row.score.log_score.unwrap()));
+    for ((name, log_score), (expected, value)) in
+        rows.zip([("pareto_nbd_dynamic", 1.4569), ("pareto_nbd", 1.4670)])
+    {
+        assert_eq!(name, expected);
+        assert!((log_score - value).abs() < 5e-5, "{name}: {log_score}");
+    }
+
+    // How sure the total is.
+    let posterior = inside.posterior(&data, 100, 1).unwrap();
+    assert!(posterior.diagnosis().is_reliable());
+    let ahead = posterior.expected_purchases(&data, horizon, 0.9).unwrap();
+    let best = inside.expected_total(&data, horizon).unwrap();
+    assert!(ahead.total.lower < best && best < ahead.total.upper);
 }
 
 /// What the calendar explains of the grocer's total, which Pareto/NBD expects 17.8% too high: not the

@@ -11,7 +11,7 @@ use tenure::lifetime::{
     forecast, laws,
 };
 use tenure::simulate::{PurchaseProcess, Retailer, RetailerConfig};
-use tenure::summary::{Histories, HistoryColumns, OccasionHistory, TimeUnit};
+use tenure::summary::{Histories, History, HistoryColumns, OccasionHistory, TimeUnit};
 
 use any_history::any_history;
 
@@ -38,6 +38,56 @@ fn every_model_keeps_the_laws() {
         for model in models(parameters, k) {
             laws::check_future(&*model).unwrap();
         }
+    }
+}
+
+#[test]
+fn batches_have_the_bits_of_single_answers() {
+    let histories = Histories::from_columns(
+        TimeUnit::Week,
+        HistoryColumns {
+            frequency: vec![0, 3, 0, 1, 3, 40],
+            recency: vec![0.0, 30.5, 0.0, 2.0, 30.5, 31.0],
+            age: vec![38.0, 38.0, 20.0, 38.0, 38.0, 38.0],
+            ..HistoryColumns::default()
+        },
+    )
+    .unwrap();
+    for (number, model) in models([2.5, 1.4, 0.6, 20.0], 3).iter().enumerate() {
+        let model = &**model;
+        let mut out = vec![f64::NAN; histories.len()];
+        let compare = |out: &[f64], what, single: &dyn Fn(&History) -> f64| {
+            for (history, batch) in histories.iter().zip(out) {
+                let single = single(&history);
+                assert_eq!(
+                    batch.to_bits(),
+                    single.to_bits(),
+                    "{number}: {what} {single}"
+                );
+            }
+        };
+        model
+            .probability_alive_after_batch(&histories, 9.0, &mut out)
+            .unwrap();
+        compare(&out, "alive", &|h| model.probability_alive_after(h, 9.0));
+        model
+            .probability_of_purchase_batch(&histories, 9.0, &mut out)
+            .unwrap();
+        compare(&out, "bought", &|h| model.probability_of_purchase(h, 9.0));
+        model
+            .time_to_purchase_batch(&histories, 0.9, &mut out)
+            .unwrap();
+        compare(&out, "time", &|h| {
+            model.time_to_purchase(h, 0.9).unwrap_or(f64::INFINITY)
+        });
+        model
+            .mean_time_to_purchase_batch(&histories, &mut out)
+            .unwrap();
+        compare(&out, "mean", &|h| model.mean_time_to_purchase(h));
+        let error = model
+            .mean_time_to_purchase_batch(&histories, &mut out[1..])
+            .unwrap_err();
+        assert!(error.to_string().contains('5'), "{error}");
     }
 }
 
@@ -141,9 +191,7 @@ fn agrees(what: &str, probabilities: &[f64], happened: impl Iterator<Item = bool
 fn check(name: &str, model: &dyn FuturePurchases, purchase: PurchaseProcess) {
     let study = study(purchase);
     let rows: Vec<_> = study.histories.iter().collect();
-    let of = |answer: &dyn Fn(&tenure::summary::History) -> f64| -> Vec<f64> {
-        rows.iter().map(answer).collect()
-    };
+    let of = |answer: &dyn Fn(&History) -> f64| -> Vec<f64> { rows.iter().map(answer).collect() };
     let alive = of(&|h| model.probability_alive_after(h, HOLD_OUT));
     agrees(
         &format!("{name} alive"),
@@ -333,7 +381,7 @@ fn customers_of_one_history_buy_as_often_as_is_probable() {
                 },
                 CUSTOMERS,
             );
-            let history = tenure::summary::History::new(x, recency, age).unwrap();
+            let history = History::new(x, recency, age).unwrap();
             let what = format!("k = {k}, first = {first}, x = {x}");
             let all = |probability| vec![probability; CUSTOMERS];
             let alive = all(model.probability_alive(&history));

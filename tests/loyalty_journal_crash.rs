@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use fault_files::{FaultFiles, Faults};
 use shop::{Expected, commands, entries, records, rules};
+use tenure::event::Timestamp;
 use tenure::loyalty::journal::{JournalError, JournalOptions, JournalStore};
-use tenure::loyalty::{Command, Ledger, LedgerError, MemoryStore, StoreError};
+use tenure::loyalty::{Action, Command, Earn, Entry, Ledger, LedgerError, MemoryStore, StoreError};
 
 /// What a segment begins with, before its first frame. A new one without it, or with a part of it, is torn.
 const SEGMENT_HEAD: usize = 96;
@@ -242,6 +243,166 @@ fn after_a_failed_sync_nothing_is_acknowledged() {
     }
 }
 
+/// After a failure the ledger carries out nothing more, tells no balance and derives nothing from what it
+/// has in memory; it says what happened first and what to do. What is there for good can still be read.
+fn refuses_everything(ledger: &Ledger<JournalStore>, there: &[Entry], first: &str) {
+    let now: Timestamp = "2026-01-01".parse().unwrap();
+    let order = Command::new("later", now, Earn::money("m1", 500));
+    let poisoned = |error: StoreError| {
+        let StoreError::Journal(error) = error else {
+            panic!("{error}");
+        };
+        assert!(error.to_string().contains("open the journal again"));
+        let JournalError::Poisoned { source } = error else {
+            panic!("{error}");
+        };
+        let mut causes = source.to_string();
+        let mut cause = std::error::Error::source(&*source);
+        while let Some(deeper) = cause {
+            causes = format!("{causes}: {deeper}");
+            cause = deeper.source();
+        }
+        assert!(causes.contains(first), "{causes}");
+    };
+    let untold = |error: LedgerError| match error {
+        LedgerError::Store(error) => poisoned(error),
+        other => panic!("{other}"),
+    };
+    poisoned(
+        ledger
+            .submit_batch(std::slice::from_ref(&order))
+            .unwrap_err(),
+    );
+    untold(ledger.submit(order).unwrap_err());
+    untold(ledger.tick(now).unwrap_err());
+    untold(ledger.account(&"m1".into(), now).unwrap_err());
+    untold(ledger.expiring(&"m1".into(), now, now).unwrap_err());
+    untold(ledger.snapshot(now).unwrap_err());
+    poisoned(ledger.store().snapshot().unwrap_err());
+    assert_eq!(entries(ledger.store()), there);
+}
+
+/// A command in the middle of a batch cannot be read from the disk: the ones before it in the batch were
+/// decided upon the members themselves, and are not written.
+#[test]
+fn a_batch_that_fails_in_the_middle_leaves_nothing() {
+    let expected = Expected::of(&commands(12, 260, 5));
+    let live = FaultFiles::new();
+    let ledger = ledger(&live);
+    // Two orders can be decided without the disk.
+    let is_order = |command: &Command| matches!(command.action, Action::Earn(_));
+    let mut pairs = expected.done.windows(2);
+    let begin = pairs.rposition(|pair| pair.iter().all(is_order)).unwrap();
+    let (first, batch) = expected.done.split_at(begin);
+    for command in first {
+        ledger.submit(command.clone()).unwrap();
+    }
+    let there = &expected.entries[..expected.after[begin]];
+    live.set_faults(Faults {
+        unreadable: true,
+        ..Faults::default()
+    });
+    // By its first command alone a batch fails before anything was decided, and only the read is in vain.
+    let old = std::slice::from_ref(&first[0]);
+    let error = ledger.submit_batch(old).unwrap_err();
+    assert!(
+        matches!(error, StoreError::Journal(JournalError::Io { .. })),
+        "{error}"
+    );
+    live.set_faults(Faults::default());
+    assert!(ledger.submit(first[0].clone()).unwrap().replayed);
+
+    // The command is in an index on the disk, and has left the cache.
+    let mut torn = batch[..2].to_vec();
+    torn.push(first[40].clone());
+    torn.extend_from_slice(&batch[2..]);
+    live.set_faults(Faults {
+        unreadable: true,
+        ..Faults::default()
+    });
+    let error = ledger.submit_batch(&torn).unwrap_err();
+    assert!(
+        matches!(error, StoreError::Journal(JournalError::Io { .. })),
+        "{error}"
+    );
+    // Also when the disk is well again: the members in memory are ahead of the journal.
+    live.set_faults(Faults::default());
+    refuses_everything(&ledger, there, "the disk cannot be read");
+    let backup = FaultFiles::new();
+    ledger.store().backup_to(&backup).unwrap();
+    drop(ledger);
+    for files in [backup, live.crash(1), live.image()] {
+        assert_eq!(JournalStore::verify_with(&files).unwrap().damages, []);
+        recovers(&files, &expected, begin, begin);
+        has_states_of(&files, first, Versions::Exact);
+    }
+    // Nobody was told of the batch; sent again it is carried out.
+    let ledger = self::ledger(&live);
+    let results = ledger.submit_batch(&torn).unwrap();
+    let replayed = results.iter().filter(|r| r.as_ref().unwrap().replayed);
+    assert_eq!(replayed.count(), 1);
+    drop(ledger);
+    let all = expected.done.len();
+    recovers(&live, &expected, all, all);
+    has_states_of(&live, &expected.done, Versions::Any);
+}
+
+/// The frame of a batch is written in part, or its sync fails.
+#[test]
+fn a_batch_that_could_not_be_written_is_there_in_whole_or_not_at_all() {
+    let expected = Expected::of(&commands(13, 160, 5));
+    let (first, batch) = expected.done.split_at(60);
+    let there = &expected.entries[..expected.after[60]];
+    let roomy = || {
+        let live = FaultFiles::new();
+        let store = JournalStore::open_with(Arc::new(live.clone()), JournalOptions::default());
+        let ledger = Ledger::new(store.unwrap(), rules());
+        for command in first {
+            ledger.submit(command.clone()).unwrap();
+        }
+        let used: usize = live.all().values().map(|bytes| bytes.len()).sum();
+        (live, ledger, used as u64)
+    };
+    let (live, ledger, used) = roomy();
+    ledger.submit_batch(batch).unwrap();
+    let whole = live.all().values().map(|bytes| bytes.len() as u64).sum();
+    let step = if is_full() { 17 } else { 397 };
+    let short = (used..whole).step_by(step).map(|capacity| Faults {
+        capacity: Some(capacity),
+        ..Faults::default()
+    });
+    let unsynced = Faults {
+        failing_from: Some(0),
+        ..Faults::default()
+    };
+    let (mut none, mut all) = (0, 0);
+    for (seed, faults) in (0..).zip(short.chain(std::iter::repeat_n(unsynced, 12))) {
+        let (live, ledger, _) = roomy();
+        let first_error = match faults.capacity {
+            Some(_) => "no storage space",
+            None => "the disk failed",
+        };
+        live.set_faults(faults);
+        let error = ledger.submit_batch(batch).unwrap_err();
+        assert!(
+            matches!(error, StoreError::Journal(JournalError::Io { .. })),
+            "{error}"
+        );
+        live.set_faults(Faults::default());
+        refuses_everything(&ledger, there, first_error);
+        drop(ledger);
+        // As the process leaves it, and as a crash of the machine may.
+        for files in [live.image(), live.crash(seed)] {
+            let found = recovers(&files, &expected, 60, expected.done.len());
+            let whole = found == expected.done.len();
+            assert!(whole || found == 60, "{found}: the batch is there in part");
+            has_states_of(&files, &expected.done[..found], Versions::Any);
+            *(if whole { &mut all } else { &mut none }) += 1;
+        }
+    }
+    assert!(none > 0 && all > 0, "{none} times nothing, {all} times all");
+}
+
 #[test]
 fn a_lying_sync_loses_the_end_or_is_found() {
     let commands = commands(6, 200, 5);
@@ -309,7 +470,12 @@ fn a_full_disk_acknowledges_nothing_and_goes_on_when_there_is_room() {
 
 #[test]
 fn a_snapshot_and_the_rest_equal_a_full_replay() {
-    let commands = commands(8, 400, 12);
+    let last = if is_full() { 48 } else { 10 };
+    (8..last).for_each(snapshot_and_rest);
+}
+
+fn snapshot_and_rest(seed: u64) {
+    let commands = commands(seed, 400, 12);
     let expected = Expected::of(&commands);
     let live = FaultFiles::new();
     let ledger = ledger(&live);

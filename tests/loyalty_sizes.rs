@@ -7,8 +7,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use tenure::event::Timestamp;
+use tenure::loyalty::journal::JournalStore;
 use tenure::loyalty::{
     Action, Command, CommandId, Earn, Hold, Key, Ledger, MemoryStore, Points, Record, Redeem,
     Rules, States, Store, wire,
@@ -37,6 +39,9 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Held by each test here: what another one allocates would be counted, too.
+static ALONE: Mutex<()> = Mutex::new(());
+
 const MEMBERS: u64 = 5_000;
 /// Of each one: earn, earn, redeem, hold, capture, earn, hold, release, earn, earn.
 const COMMANDS: u64 = 10;
@@ -54,51 +59,44 @@ fn action(account: &str, step: u64, before: CommandId) -> Action {
     }
 }
 
-/// A year of all members, each command in a commit of its own.
-fn ledger() -> Ledger<MemoryStore> {
+/// The commands of a step, one of each of so many members.
+fn commands(step: u64, members: u64) -> Vec<Command> {
+    let id = |step: u64, member: u64| CommandId::from(format!("c-{step}-{member:07}"));
+    let command = |member| {
+        let before = id(step.saturating_sub(1), member);
+        let at = Timestamp::EPOCH
+            .saturating_add_s(1_700_000_000 + (36 * 86_400 * step + 17 * member).cast_signed());
+        let account = format!("m{member}");
+        Command::new(id(step, member), at, action(&account, step, before))
+    };
+    (0..members).map(command).collect()
+}
+
+/// A year of some members, in batches of so many commands.
+fn ledger<S: Store>(store: S, members: u64, batch: usize) -> Ledger<S> {
     let programme = r#"{"earn": {"rounding": "floor", "round_scope": "order"},
         "earn_rules": [{"rate": [1, 100]}], "expiry": {"kind": "days", "n": 200}}"#;
     let rules = Rules::new(serde_json::from_str(programme).unwrap()).unwrap();
-    let ledger = Ledger::new(MemoryStore::new(), rules);
+    let ledger = Ledger::new(store, rules);
     for step in 0..COMMANDS {
-        let id = |step: u64, member: u64| CommandId::from(format!("c-{step}-{member:07}"));
-        let commands: Vec<Command> = (0..MEMBERS)
-            .map(|member| {
-                let before = id(step.saturating_sub(1), member);
-                let at = Timestamp::EPOCH.saturating_add_s(
-                    1_700_000_000 + (36 * 86_400 * step + 17 * member).cast_signed(),
-                );
-                let account = format!("m{member}");
-                Command::new(id(step, member), at, action(&account, step, before))
-            })
-            .collect();
-        for result in ledger.submit_batch(&commands).unwrap() {
-            result.unwrap();
+        for commands in commands(step, members).chunks(batch) {
+            for result in ledger.submit_batch(commands).unwrap() {
+                result.unwrap();
+            }
         }
     }
     ledger
 }
 
 #[test]
-fn members_commands_and_entries_are_small() {
+fn members_and_commands_are_small() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let before = IN_USE.load(Ordering::Relaxed);
-    let ledger = ledger();
+    let ledger = ledger(MemoryStore::new(), MEMBERS, 5_000);
     let commands = usize::try_from(MEMBERS * COMMANDS).unwrap();
     let each = (IN_USE.load(Ordering::Relaxed) - before) / commands;
     println!("{each} bytes in memory a command, its share of the members included");
     assert!(each <= 250, "{each} bytes");
-    let (mut entries, mut bytes) = (0, Vec::new());
-    ledger
-        .store()
-        .scan(1, &mut |_, entry| {
-            entries += 1;
-            wire::encode_entry(entry, &mut bytes);
-            ControlFlow::Continue(())
-        })
-        .unwrap();
-    // A record of a journal has the entries of one command, 8 bytes before them and a hash of 32.
-    let framed = bytes.len() + commands * 40;
-    assert!(framed <= 150 * entries, "{framed} bytes, {entries} entries");
 
     let mut members: Vec<(Key, Vec<u8>)> = Vec::new();
     ledger
@@ -123,9 +121,34 @@ fn members_commands_and_entries_are_small() {
     let lots = states.members().map(|(_, member)| member.lots().count());
     assert_eq!(lots.sum::<usize>(), 5 * members.len());
     assert!(in_use <= 400 * members.len(), "{in_use} bytes");
-    println!(
-        "{} bytes a member, {} an entry",
-        in_use / members.len(),
-        framed / entries
-    );
+    println!("{} bytes a member", in_use / members.len());
+}
+
+/// All files that a journal leaves: segments, index, snapshot and mark.
+#[test]
+fn entries_are_small_on_disk() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let name = format!("tenure-sizes-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    for (batch, members) in [(1, 300), (1000, 5_000)] {
+        let store = JournalStore::open(&folder).unwrap();
+        let ledger = ledger(store, members, batch);
+        ledger.store().snapshot().unwrap();
+        let mut entries = 0;
+        let mut last = |number, _: &_| {
+            entries = number;
+            ControlFlow::Continue(())
+        };
+        ledger.store().scan(1, &mut last).unwrap();
+        drop(ledger);
+        let files = std::fs::read_dir(&folder).unwrap();
+        let bytes: u64 = files
+            .map(|file| file.unwrap().metadata().unwrap().len())
+            .sum();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(entries > 2 * members * COMMANDS);
+        let each = bytes / entries;
+        println!("{each} bytes on disk an entry, in batches of {batch}");
+        assert!(each <= 150, "{each} bytes an entry in batches of {batch}");
+    }
 }

@@ -318,6 +318,23 @@ fn the_bits_do_not_depend_on_the_threads() {
     }
 }
 
+/// Lists are made for some tens of customers together, in the same memory for the next ones.
+#[test]
+fn each_of_a_hundred_customers_has_a_list_of_their_own() {
+    let taken = |customer: u32| (0..40).filter(move |item| (customer * 7 + item * item) % 13 < 3);
+    let rows = (0..100).flat_map(|customer| taken(customer).map(move |item| (customer, item, 1.0)));
+    let matrix = matrix(&rows.collect::<Vec<_>>());
+    for model in models(&matrix) {
+        let all = model.lists(0..100, 6, &Unseen(&matrix)).unwrap();
+        let (mut scratch, mut best) = (Scratch::new(), Vec::new());
+        for customer in 0..100 {
+            let query = Query::Customer(customer);
+            recommend(&model, &query, 6, &Unseen(&matrix), &mut scratch, &mut best).unwrap();
+            assert_eq!(all.get(customer), &best[..], "customer {customer}");
+        }
+    }
+}
+
 #[test]
 fn an_item_that_nobody_took_scores_nothing_and_a_filter_that_leaves_nothing_gives_none() {
     let matrix = matrix(&[(0, 0, 1.0), (1, 2, 1.0), (1, 0, 1.0)]);

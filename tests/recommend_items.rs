@@ -272,13 +272,13 @@ fn the_bits_do_not_depend_on_the_threads() {
 #[test]
 fn the_shorter_way_of_ease_leads_to_the_same_weights() {
     let config = |precision| EaseConfig {
-        items_max: 210,
+        items_max: 150,
         ..ease(precision)
     };
     for customers in [0, 1, 40, 300] {
         let rows = (0..customers).flat_map(|customer| {
             let taken = move |item: &u32| (customer * 31 + item * 17 + customer * item) % 29 < 3;
-            let row = (0..210).filter(taken).chain([customer % 210, 209]);
+            let row = (0..150).filter(taken).chain([customer % 150, 149]);
             row.map(move |item| (customer, item, 1.0))
         });
         let matrix = matrix(&rows.collect::<Vec<_>>());
@@ -293,7 +293,7 @@ fn the_shorter_way_of_ease_leads_to_the_same_weights() {
             for other in 0..matrix.columns() {
                 let weights = [&single, &double].map(|model| model.weight(item, other).unwrap());
                 let off = (weights[0] - weights[1]).abs();
-                assert!(off < 1e-5, "{customers} customers: {weights:?}");
+                assert!(off < 1e-4, "{customers} customers: {weights:?}");
             }
         }
         for threads in [2, 8] {

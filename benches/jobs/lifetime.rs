@@ -7,8 +7,8 @@ use tenure::Error;
 use tenure::event::Timestamp;
 use tenure::lifetime::interval::PosteriorOptions;
 use tenure::lifetime::{
-    BgNbd, CustomerValue, Discount, FitOptions, FitReport, GammaGamma, Horizon, ParetoNbd,
-    PurchaseModel,
+    BgNbd, CustomerValue, Discount, FitOptions, FitReport, Fitted, GammaGamma, GompertzGammaNbd,
+    Horizon, ParetoNbd, PurchaseModel,
 };
 use tenure::simulate::{Retailer, RetailerConfig};
 use tenure::summary::{Histories, HistoryColumns, TimeUnit};
@@ -21,49 +21,45 @@ const FILE: &str = "sim1m.csv";
 const AHEAD: f64 = 39.0;
 
 pub fn bg_nbd_fit(setting: &Setting) -> Result<Measured, String> {
-    let columns = read(&setting.data)?;
-    let n = columns.frequency.len();
-    let fit = |columns| {
-        let histories = Histories::from_columns(TimeUnit::Week, columns)?;
-        BgNbd::fit(&histories, &FitOptions::default())
-    };
-    best_of(
-        setting.repeat,
-        n,
-        || columns.clone(),
-        fit,
-        |fit| report(&fit.report),
-    )
+    fit(setting, read(&setting.data)?, BgNbd::fit)
 }
 
 pub fn pareto_nbd_fit(setting: &Setting) -> Result<Measured, String> {
-    let columns = read(&setting.data)?;
-    let n = columns.frequency.len();
-    let fit = |columns| {
-        let histories = Histories::from_columns(TimeUnit::Week, columns)?;
-        ParetoNbd::fit(&histories, &FitOptions::default())
-    };
-    best_of(
-        setting.repeat,
-        n,
-        || columns.clone(),
-        fit,
-        |fit| report(&fit.report),
-    )
+    fit(setting, read(&setting.data)?, ParetoNbd::fit)
+}
+
+pub fn gompertz_nbd_fit(setting: &Setting) -> Result<Measured, String> {
+    fit(setting, read(&setting.data)?, GompertzGammaNbd::fit)
+}
+
+/// The same for CDNOW's sample, whose customers let lifetimes be as in Pareto/NBD.
+pub fn gompertz_nbd_fit_cdnow(setting: &Setting) -> Result<Measured, String> {
+    fit(setting, cdnow()?, GompertzGammaNbd::fit)
+}
+
+/// The same for all of CDNOW's 23,570 customers.
+pub fn gompertz_nbd_fit_cdnow_all(setting: &Setting) -> Result<Measured, String> {
+    fit(setting, cdnow_all()?, GompertzGammaNbd::fit)
 }
 
 pub fn gamma_gamma_fit(setting: &Setting) -> Result<Measured, String> {
-    let columns = read(&setting.data)?;
-    let n = columns.frequency.len();
-    let fit = |columns| {
-        let histories = Histories::from_columns(TimeUnit::Week, columns)?;
-        GammaGamma::fit(&histories, &FitOptions::default())
-    };
+    fit(setting, read(&setting.data)?, GammaGamma::fit)
+}
+
+/// Checking the columns, collapsing them to distinct histories, and the fit.
+fn fit<M>(
+    setting: &Setting,
+    columns: HistoryColumns,
+    fit: impl Fn(&Histories, &FitOptions) -> Result<Fitted<M>, Error>,
+) -> Result<Measured, String> {
     best_of(
         setting.repeat,
-        n,
+        columns.frequency.len(),
         || columns.clone(),
-        fit,
+        |columns| {
+            let histories = Histories::from_columns(TimeUnit::Week, columns)?;
+            fit(&histories, &FitOptions::default())
+        },
         |fit| report(&fit.report),
     )
 }
@@ -117,7 +113,7 @@ pub fn bg_nbd_value(setting: &Setting) -> Result<Measured, String> {
 /// 4,000 draws of the posterior for CDNOW's customers, with intervals of P(alive) and of the expected purchases
 /// of each and of all.
 pub fn bg_nbd_posterior(setting: &Setting) -> Result<Measured, String> {
-    let histories = cdnow()?;
+    let histories = Histories::from_columns(TimeUnit::Week, cdnow()?).map_err(|e| e.to_string())?;
     let fitted = BgNbd::fit(&histories, &FitOptions::default()).map_err(|e| e.to_string())?;
     let draw = |()| -> Result<_, Error> {
         let posterior =
@@ -145,11 +141,25 @@ pub fn bg_nbd_posterior(setting: &Setting) -> Result<Measured, String> {
 }
 
 /// The 2,357 customers of CDNOW's sample, which come with the crate.
-fn cdnow() -> Result<Histories, String> {
+fn cdnow() -> Result<HistoryColumns, String> {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/data/lifetime/cdnow_sample_summary_with_spend.csv"
     );
+    shipped(path, 1.0)
+}
+
+/// All of CDNOW's customers, likewise; their times are in days.
+fn cdnow_all() -> Result<HistoryColumns, String> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/data/lifetime/cdnow_master_cbs.csv"
+    );
+    shipped(path, 7.0)
+}
+
+/// x, t_x and T in the second to the fourth column, so many units of time a week.
+fn shipped(path: &str, week: f64) -> Result<HistoryColumns, String> {
     let mut reader = csv::Reader::from_path(path).map_err(|e| format!("{path}: {e}"))?;
     let mut columns = HistoryColumns::default();
     for row in reader.records() {
@@ -160,10 +170,10 @@ fn cdnow() -> Result<Histories, String> {
                 .map_err(|e| format!("{path}: {text}: {e}"))
         };
         columns.frequency.push(number(1)? as u32);
-        columns.recency.push(number(2)?);
-        columns.age.push(number(3)?);
+        columns.recency.push(number(2)? / week);
+        columns.age.push(number(3)? / week);
     }
-    Histories::from_columns(TimeUnit::Week, columns).map_err(|e| e.to_string())
+    Ok(columns)
 }
 
 /// Collapsing and fitting 10,000 to 10,000,000 customers, to see with what each grows; the job's time is the
@@ -244,7 +254,7 @@ fn report(report: &FitReport) -> Value {
         .collect();
     json!({
         "params": parameters, "ll": report.log_likelihood, "iterations": report.iterations,
-        "distinct": report.distinct,
+        "distinct": report.distinct, "status": format!("{:?}", report.status),
     })
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use tenure::loyalty::journal::JournalError;
 use tenure::loyalty::{Command, JournalStore, Ledger, Store};
 
 use super::Setting;
@@ -33,6 +34,50 @@ pub fn b8189(setting: &Setting) -> Result<Measured, String> {
 /// Sixty-four threads, each with one command at a time.
 pub fn t64(setting: &Setting) -> Result<Measured, String> {
     in_turn(setting, 200_000, Way::Threads(64))
+}
+
+/// Opening a journal of more than 10,000,000 entries: as it was closed, from its latest snapshot and what came after it; and
+/// again right after a snapshot. Its files are in the system's cache, where they were just written.
+pub fn open(setting: &Setting) -> Result<Measured, String> {
+    const COMMANDS: usize = 4_300_000;
+    const ENTRIES: u64 = 10_000_000;
+    let text = |error: JournalError| error.to_string();
+    let scratch = Scratch::new(&setting.data).map_err(|error| error.to_string())?;
+    let folder = scratch.path().join("journal");
+    let ledger = Ledger::new(JournalStore::open(&folder).map_err(text)?, rules());
+    let (mut mix, mut left) = (Mix::new(), COMMANDS);
+    while left > 0 {
+        let batch: Vec<Command> = mix.by_ref().take(left.min(8189)).collect();
+        let submitted = ledger.submit_batch(&batch);
+        submitted.map_err(|error| error.to_string())?;
+        left -= batch.len();
+    }
+    drop(ledger);
+    let again = || -> Result<_, String> {
+        let (wall, cpu) = (Instant::now(), cpu_s());
+        let store = JournalStore::open(&folder).map_err(text)?;
+        Ok((wall.elapsed().as_secs_f64(), cpu_s() - cpu, store))
+    };
+    let (wall_s, cpu_s, store) = again()?;
+    let opening = store.opening();
+    let mut check = json!({
+        "entries": opening.entries, "replayed": opening.replayed, "snapshot": opening.snapshot,
+    });
+    if opening.entries < ENTRIES {
+        return Err(format!("{} entries are too few", opening.entries));
+    }
+    store.snapshot().map_err(|error| error.to_string())?;
+    drop(store);
+    let (after_s, _, store) = again()?;
+    check["after_snapshot_s"] = json!(after_s);
+    check["after_snapshot_replayed"] = json!(store.opening().replayed);
+    Ok(Measured {
+        wall_s,
+        cpu_s,
+        peak_rss_mb: peak_rss_mb(),
+        n: COMMANDS,
+        check,
+    })
 }
 
 /// How commands come to the ledger, and entries to the log.

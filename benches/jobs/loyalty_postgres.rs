@@ -1,64 +1,213 @@
-//! The points ledger in PostgreSQL: `TENURE_POSTGRES_URL` names a database that may be filled.
+//! The points ledger in PostgreSQL, in turn with tables that know nothing of points: `TENURE_POSTGRES_URL` names a
+//! database that may be filled.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use postgres::{Client, NoTls};
-use serde_json::json;
+use serde_json::{Value, json};
 use tenure::event::Timestamp;
 use tenure::loyalty::{
     Command, Earn, Ledger, Points, PostgresOptions, PostgresStore, Programme, Redeem, Rules,
 };
 
 use crate::Setting;
-use crate::measure::{Measured, best_of};
+use crate::measure::{Measured, cpu_s, peak_rss_mb};
+use crate::raw_postgres::RawTables;
 use crate::splitmix::uniform;
 
 const MEMBERS: u64 = 100_000;
 const SCHEMA: &str = "tenure_bench";
+const BATCH: u64 = 1000;
+const CONNECTIONS: usize = 16;
+/// Ledger and tables are written in turn, so that a disk that is busy for a while is busy for both.
+const SLICES: u64 = 10;
 
 /// 100 batches of 1,000 commands on 100,000 members, one connection.
 pub fn b1000(setting: &Setting) -> Result<Measured, String> {
-    const BATCHES: u64 = 100;
-    let n = BATCHES * 1000;
-    job(setting, n, |ledger| {
-        for batch in 0..BATCHES {
-            let numbers = batch * 1000..(batch + 1) * 1000;
-            let commands: Vec<Command> = numbers.map(command).collect();
-            let results = ledger
-                .submit_batch(&commands)
-                .map_err(|error| error.to_string())?;
-            if let Some(refusal) = results.into_iter().find_map(Result::err) {
-                return Err(refusal.to_string());
-            }
+    in_turn(setting, 100 * BATCH, Way::Batches)
+}
+
+/// 40,000 commands, one at a time, by 16 threads with a connection each.
+pub fn c16(setting: &Setting) -> Result<Measured, String> {
+    in_turn(setting, 40_000, Way::Connections)
+}
+
+/// How commands come to the ledger, and entries to the tables.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Batches,
+    Connections,
+}
+
+/// Seconds that passed, of this process, and of the server's processes where they are on this machine.
+#[derive(Default)]
+struct Spent {
+    wall_s: f64,
+    cpu_s: f64,
+    server_cpu_s: Option<f64>,
+}
+
+#[derive(Default)]
+struct Run {
+    ledger: Spent,
+    raw: Spent,
+    check: Value,
+}
+
+fn in_turn(setting: &Setting, count: u64, way: Way) -> Result<Measured, String> {
+    let url = std::env::var("TENURE_POSTGRES_URL")
+        .map_err(|_| "TENURE_POSTGRES_URL names no database".to_owned())?;
+    let mut best: Option<Run> = None;
+    for _ in 0..setting.repeat {
+        let run = run(&url, count, way)?;
+        let cpu_s = |run: &Run| run.ledger.cpu_s + run.ledger.server_cpu_s.unwrap_or_default();
+        if best.as_ref().is_none_or(|best| cpu_s(&run) < cpu_s(best)) {
+            best = Some(run);
         }
-        Ok(())
+    }
+    let mut best = best.ok_or("a job runs at least once")?;
+    let (ledger, raw) = (&best.ledger, &best.raw);
+    let each_second = |spent: &Spent| (count as f64 / spent.wall_s).round();
+    let both = |spent: &Spent| Some(spent.cpu_s + spent.server_cpu_s?);
+    best.check["commands_per_s"] = json!(each_second(ledger));
+    best.check["raw_per_s"] = json!(each_second(raw));
+    best.check["of_raw"] = json!(raw.wall_s / ledger.wall_s);
+    best.check["server_cpu_s"] = json!(ledger.server_cpu_s);
+    best.check["raw_cpu_s"] = json!(raw.cpu_s);
+    best.check["raw_server_cpu_s"] = json!(raw.server_cpu_s);
+    let ratio = both(raw).zip(both(ledger)).map(|(raw, own)| raw / own);
+    best.check["of_raw_by_cpu"] = json!(ratio);
+    Ok(Measured {
+        wall_s: ledger.wall_s,
+        cpu_s: ledger.cpu_s,
+        peak_rss_mb: peak_rss_mb(),
+        n: usize::try_from(count).map_err(|error| error.to_string())?,
+        check: best.check,
     })
 }
 
-/// 40,000 commands, one a commit, by 16 threads with a connection each.
-pub fn c16(setting: &Setting) -> Result<Measured, String> {
-    const COMMANDS: u64 = 40_000;
-    job(setting, COMMANDS, |ledger| {
-        let next = AtomicU64::new(0);
-        let work = || {
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= COMMANDS {
-                    return Ok(());
-                }
-                ledger
-                    .submit(command(number))
-                    .map_err(|error| error.to_string())?;
+/// Runs a job on new schemas, the ledger's members with a lot each; making them is not timed.
+fn run(url: &str, count: u64, way: Way) -> Result<Run, String> {
+    let text = |error: postgres::Error| error.to_string();
+    let mut beside = Client::connect(url, NoTls).map_err(text)?;
+    let drop = format!("drop schema if exists {SCHEMA} cascade");
+    beside.batch_execute(&drop).map_err(text)?;
+    let connections = match way {
+        Way::Batches => 1,
+        Way::Connections => CONNECTIONS,
+    };
+    let ledger = members(url)?;
+    let mut tables = RawTables::create(url, connections).map_err(text)?;
+    // What was filled just now is written out before, and not while, the work is timed.
+    beside.batch_execute("checkpoint").map_err(text)?;
+    let mut run = Run::default();
+    let slice = count / SLICES;
+    for first in (0..count).step_by(slice as usize) {
+        run.ledger
+            .time(&mut beside, || way.submit(&ledger, first..first + slice))?;
+        run.raw.time(&mut beside, || {
+            way.write(&mut tables, slice)
+                .map_err(|error| error.to_string())
+        })?;
+    }
+    run.check = verified(&ledger)?;
+    beside.batch_execute(&drop).map_err(text)?;
+    Ok(run)
+}
+
+impl Spent {
+    /// Does some work and adds what it took.
+    fn time(
+        &mut self,
+        beside: &mut Client,
+        work: impl FnOnce() -> Result<(), String>,
+    ) -> Result<(), String> {
+        let server = server_cpu_s(beside)?;
+        let (wall, cpu) = (Instant::now(), cpu_s());
+        work()?;
+        self.wall_s += wall.elapsed().as_secs_f64();
+        self.cpu_s += cpu_s() - cpu;
+        let server = server_cpu_s(beside)?.zip(server);
+        if let Some((after, before)) = server {
+            *self.server_cpu_s.get_or_insert_default() += after - before;
+        }
+        Ok(())
+    }
+}
+
+/// User and system time of all processes of the server that are there, if they are on this machine.
+fn server_cpu_s(beside: &mut Client) -> Result<Option<f64>, String> {
+    /// What `/proc` counts in on Linux.
+    const TICKS_PER_S: f64 = 100.0;
+    let rows = beside.query("select pid from pg_stat_activity", &[]);
+    let rows = rows.map_err(|error| error.to_string())?;
+    let ticks = rows.iter().map(|row| {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", row.get::<_, i32>(0))).ok()?;
+        let (name, numbers) = stat.rsplit_once(')')?;
+        let mut numbers = numbers.split_whitespace();
+        let user: f64 = numbers.nth(11)?.parse().ok()?;
+        let system: f64 = numbers.next()?.parse().ok()?;
+        name.contains("postgres").then_some(user + system)
+    });
+    Ok(ticks.sum::<Option<f64>>().map(|ticks| ticks / TICKS_PER_S))
+}
+
+impl Way {
+    /// Submits the commands of some numbers.
+    fn submit(
+        self,
+        ledger: &Ledger<PostgresStore>,
+        numbers: std::ops::Range<u64>,
+    ) -> Result<(), String> {
+        match self {
+            Way::Batches => {
+                let commands: Vec<Command> = numbers.map(command).collect();
+                commands
+                    .chunks(BATCH as usize)
+                    .try_for_each(|batch| submit_all(ledger, batch))
             }
-        };
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..16).map(|_| scope.spawn(work)).collect();
-            let done = threads
-                .into_iter()
-                .map(|thread| thread.join().map_err(|_| "a thread failed".to_owned())?);
-            done.collect()
-        })
-    })
+            Way::Connections => {
+                let next = AtomicU64::new(numbers.start);
+                let work = || {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number >= numbers.end {
+                            return Ok(());
+                        }
+                        ledger
+                            .submit(command(number))
+                            .map_err(|error| error.to_string())?;
+                    }
+                };
+                std::thread::scope(|scope| {
+                    let threads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(work)).collect();
+                    let done = threads
+                        .into_iter()
+                        .map(|thread| thread.join().map_err(|_| "a thread failed".to_owned())?);
+                    done.collect()
+                })
+            }
+        }
+    }
+
+    /// Writes as many entries to the tables, in the same way.
+    fn write(self, tables: &mut RawTables, count: u64) -> Result<(), postgres::Error> {
+        match self {
+            Way::Batches => (0..count / BATCH).try_for_each(|_| tables.unnest(BATCH)),
+            Way::Connections => tables.post_each(count),
+        }
+    }
+}
+
+fn submit_all(ledger: &Ledger<PostgresStore>, batch: &[Command]) -> Result<(), String> {
+    let results = ledger
+        .submit_batch(batch)
+        .map_err(|error| error.to_string())?;
+    match results.into_iter().find_map(Result::err) {
+        None => Ok(()),
+        Some(refusal) => Err(refusal.to_string()),
+    }
 }
 
 /// Four of five commands earn, the fifth redeems.
@@ -69,42 +218,6 @@ fn command(number: u64) -> Command {
         4 => Command::new(id, Timestamp::EPOCH, Redeem::points(account, Points(5))),
         _ => Command::new(id, Timestamp::EPOCH, Earn::money(account, 12_99)),
     }
-}
-
-/// Runs a job on a new schema, whose members have a lot each; making them is not timed.
-fn job(
-    setting: &Setting,
-    n: u64,
-    work: impl Fn(&Ledger<PostgresStore>) -> Result<(), String>,
-) -> Result<Measured, String> {
-    let url = std::env::var("TENURE_POSTGRES_URL")
-        .map_err(|_| "TENURE_POSTGRES_URL names no database".to_owned())?;
-    let mut beside = Client::connect(&url, NoTls).map_err(|error| error.to_string())?;
-    let drop = format!("drop schema if exists {SCHEMA} cascade");
-    let mut prepared = Ok(());
-    let measured = best_of(
-        setting.repeat,
-        n as usize,
-        || {
-            let made = beside
-                .batch_execute(&drop)
-                .map_err(|error| error.to_string());
-            made.and_then(|()| members(&url))
-        },
-        |ledger| Ok(ledger.and_then(|ledger| work(&ledger).map(|()| ledger))),
-        |ledger| match ledger.and_then(|ledger| verified(&ledger)) {
-            Ok(check) => check,
-            Err(error) => {
-                prepared = Err(error);
-                serde_json::Value::Null
-            }
-        },
-    )?;
-    prepared?;
-    beside
-        .batch_execute(&drop)
-        .map_err(|error| error.to_string())?;
-    Ok(measured)
 }
 
 fn members(url: &str) -> Result<Ledger<PostgresStore>, String> {
@@ -122,28 +235,19 @@ fn members(url: &str) -> Result<Ledger<PostgresStore>, String> {
         serde_json::from_str(programme).map_err(|error| error.to_string())?;
     let rules = Rules::new(programme).map_err(|error| error.to_string())?;
     let ledger = Ledger::new(store, rules);
-    for first in (0..MEMBERS).step_by(1000) {
-        let gifts: Vec<Command> = (first..first + 1000)
-            .map(|m| {
-                Command::new(
-                    format!("gift {m}"),
-                    Timestamp::EPOCH,
-                    Earn::points(format!("m{m}"), Points(100)),
-                )
-            })
-            .collect();
-        let results = ledger
-            .submit_batch(&gifts)
-            .map_err(|error| error.to_string())?;
-        if let Some(refusal) = results.into_iter().find_map(Result::err) {
-            return Err(refusal.to_string());
-        }
+    for first in (0..MEMBERS).step_by(BATCH as usize) {
+        let gift = |m| {
+            let earn = Earn::points(format!("m{m}"), Points(100));
+            Command::new(format!("gift {m}"), Timestamp::EPOCH, earn)
+        };
+        let gifts: Vec<Command> = (first..first + BATCH).map(gift).collect();
+        submit_all(&ledger, &gifts)?;
     }
     Ok(ledger)
 }
 
 /// Everything is there.
-fn verified(ledger: &Ledger<PostgresStore>) -> Result<serde_json::Value, String> {
+fn verified(ledger: &Ledger<PostgresStore>) -> Result<Value, String> {
     let verified = ledger
         .store()
         .verify(None)

@@ -29,7 +29,14 @@ OPTIONS:
     --covariate-columns A,B   columns of numbers that act on buying and on leaving, with one model; with --summary
                               they are further columns of its file, otherwise of the file --covariates
     --covariates FILE         a CSV file with one row for each customer of the log
-    --covariate-key COL       the customer's key in that file                      [customer]
+    --dynamic-covariates FILE a CSV file with one row for each customer and period, of what changes in time: for
+                              pareto_nbd and compare on a log; given again, the file's rows are added, such as those
+                              of the time to come, which must reach as far as the hold-out and the horizon
+    --dynamic-columns A,B     its columns of numbers that act on buying and on leaving
+    --dynamic-leaving A,B     those of them that act on leaving, or `none`         [all]
+    --dynamic-time COL        the day from which the row's values hold             [time]
+    --dynamic-days N          days of a period                                     [7]
+    --covariate-key COL       the customer's key in the files of covariates        [customer]
     --spend MODEL             gamma_gamma or lognormal                             [gamma_gamma]
     --holdout-days N          length of the hold-out behind the column x_hold of --summary
     --horizon MONTHS          how far ahead purchases and value are expected       [12]
@@ -52,6 +59,8 @@ pub struct Args {
     pub covariates: Vec<String>,
     /// The file of covariates of a log, and the column of its customers.
     pub covariate_file: Option<(PathBuf, String)>,
+    /// Covariates that change in time.
+    pub dynamic: Option<Dynamic>,
     pub spend: SpendChoice,
     pub horizon_months: u32,
     pub discount_annual: f64,
@@ -72,6 +81,19 @@ pub enum Source {
         amount: Option<String>,
     },
     Summary(PathBuf),
+}
+
+/// Files of covariates that change in time.
+pub struct Dynamic {
+    pub files: Vec<PathBuf>,
+    /// The columns of the customer and of the time.
+    pub key: String,
+    pub time: String,
+    /// The columns that act on buying, and those that act on leaving.
+    pub buying: Vec<String>,
+    pub leaving: Vec<String>,
+    /// Of a period.
+    pub days: u32,
 }
 
 /// Which model.
@@ -98,6 +120,7 @@ impl Args {
             holdout_days: None,
             covariates: Vec::new(),
             covariate_file: None,
+            dynamic: None,
             spend: SpendChoice::GammaGamma,
             horizon_months: 12,
             discount_annual: 0.10,
@@ -110,6 +133,7 @@ impl Args {
         let (mut transactions, mut summary) = (None, None);
         let (mut customer, mut time, mut amount) = (None, None, None);
         let (mut covariates, mut key) = (None, None);
+        let mut dynamic = DynamicWords::default();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
             match word.as_str() {
@@ -125,7 +149,12 @@ impl Args {
                 "--holdout-days" => args.holdout_days = Some(read(&word, &value()?)?),
                 "--covariates" => covariates = Some(PathBuf::from(value()?)),
                 "--covariate-key" => key = Some(value()?),
-                "--covariate-columns" => args.covariates = columns(&value()?)?,
+                "--covariate-columns" => args.covariates = columns(&word, &value()?)?,
+                "--dynamic-covariates" => dynamic.files.push(value()?.into()),
+                "--dynamic-columns" => dynamic.columns = Some(columns(&word, &value()?)?),
+                "--dynamic-leaving" => dynamic.leaving = Some(columns(&word, &value()?)?),
+                "--dynamic-time" => dynamic.time = Some(value()?),
+                "--dynamic-days" => dynamic.days = Some(read(&word, &value()?)?),
                 "--spend" => args.spend = spend(&value()?)?,
                 "--horizon" => args.horizon_months = read(&word, &value()?)?,
                 "--discount-annual" => args.discount_annual = read(&word, &value()?)?,
@@ -139,31 +168,13 @@ impl Args {
                 other => return Err(format!("unknown option {other}")),
             }
         }
-        let named = customer.is_some() || time.is_some() || amount.is_some();
-        args.source = match (transactions, summary) {
-            (Some(_), Some(_)) => {
-                return Err("--transactions and --summary exclude each other".to_owned());
-            }
-            (None, _) if named => {
-                return Err("--customer, --time and --amount go with --transactions".to_owned());
-            }
-            (Some(path), None) => Source::Transactions {
-                path,
-                customer: customer.unwrap_or_else(|| "customer".to_owned()),
-                time: time.unwrap_or_else(|| "time".to_owned()),
-                amount: match amount {
-                    Some(name) if name == "none" => None,
-                    Some(name) => Some(name),
-                    None => Some("amount".to_owned()),
-                },
-            },
-            (None, Some(path)) => Source::Summary(path),
-            (None, None) => Source::Shipped,
-        };
-        args.covariate_file = match (covariates, key) {
-            (None, Some(_)) => return Err("--covariate-key goes with --covariates".to_owned()),
-            (file, key) => file.map(|file| (file, key.unwrap_or_else(|| "customer".to_owned()))),
-        };
+        args.source = source(transactions, summary, [customer, time, amount])?;
+        if covariates.is_none() && dynamic.files.is_empty() && key.is_some() {
+            return Err("--covariate-key goes with --covariates".to_owned());
+        }
+        let key = key.unwrap_or_else(|| "customer".to_owned());
+        args.dynamic = dynamic.read(&key)?;
+        args.covariate_file = covariates.map(|file| (file, key));
         args.check()?;
         Ok(Some(args))
     }
@@ -192,13 +203,107 @@ impl Args {
                     .to_owned(),
             );
         }
-        if matches!(self.model, Choice::Compare) && !self.covariates.is_empty() {
-            return Err("compare takes no covariates: give one --model".to_owned());
+        if self.dynamic.is_some() {
+            if summary {
+                return Err(
+                    "--dynamic-covariates is for a log: a summary has no calendar".to_owned(),
+                );
+            }
+            match self.model {
+                Choice::Compare => {}
+                Choice::One(Family::ParetoNbd) if self.covariates.is_empty() => {}
+                Choice::One(Family::ParetoNbd) => {
+                    let message = "--covariates beside --dynamic-covariates: only compare takes both; what does not \
+                                   change may stand in the file of what does";
+                    return Err(message.to_owned());
+                }
+                Choice::One(family) => {
+                    return Err(format!(
+                        "--dynamic-covariates is for --model pareto_nbd or compare, not {}",
+                        family.name()
+                    ));
+                }
+            }
         }
         if self.horizon_months == 0 {
             return Err("--horizon 0: at least 1 month is needed".to_owned());
         }
         Ok(())
+    }
+}
+
+/// What was said of covariates that change in time.
+#[derive(Default)]
+struct DynamicWords {
+    files: Vec<PathBuf>,
+    columns: Option<Vec<String>>,
+    leaving: Option<Vec<String>>,
+    time: Option<String>,
+    days: Option<u32>,
+}
+
+impl DynamicWords {
+    fn read(self, key: &str) -> Result<Option<Dynamic>, String> {
+        let Self {
+            files,
+            columns,
+            leaving,
+            time,
+            days,
+        } = self;
+        if files.is_empty() {
+            return match columns.is_some() || leaving.is_some() || time.is_some() || days.is_some()
+            {
+                true => Err("--dynamic-… goes with --dynamic-covariates".to_owned()),
+                false => Ok(None),
+            };
+        }
+        let needs = "--dynamic-covariates needs --dynamic-columns: which of its columns act";
+        let buying = columns.ok_or(needs)?;
+        let leaving = match leaving {
+            None => buying.clone(),
+            Some(names) if names == ["none"] => Vec::new(),
+            Some(names) => names,
+        };
+        if let Some(name) = leaving.iter().find(|name| !buying.contains(name)) {
+            return Err(format!(
+                "--dynamic-leaving {name}: it is none of --dynamic-columns"
+            ));
+        }
+        Ok(Some(Dynamic {
+            files,
+            key: key.to_owned(),
+            time: time.unwrap_or_else(|| "time".to_owned()),
+            buying,
+            leaving,
+            days: days.unwrap_or(7),
+        }))
+    }
+}
+
+fn source(
+    transactions: Option<PathBuf>,
+    summary: Option<PathBuf>,
+    columns: [Option<String>; 3],
+) -> Result<Source, String> {
+    if transactions.is_none() && columns.iter().any(Option::is_some) {
+        return Err("--customer, --time and --amount go with --transactions".to_owned());
+    }
+    let [customer, time, amount] = columns;
+    match (transactions, summary) {
+        (Some(_), Some(_)) => Err("--transactions and --summary exclude each other".to_owned()),
+        (Some(path), None) => Ok(Source::Transactions {
+            path,
+            customer: customer.unwrap_or_else(|| "customer".to_owned()),
+            time: time.unwrap_or_else(|| "time".to_owned()),
+            amount: match amount {
+                Some(name) if name == "none" => None,
+                Some(name) => Some(name),
+                None => Some("amount".to_owned()),
+            },
+        }),
+        (None, Some(path)) => Ok(Source::Summary(path)),
+        (None, None) => Ok(Source::Shipped),
     }
 }
 
@@ -220,14 +325,14 @@ fn spend(name: &str) -> Result<SpendChoice, String> {
     }
 }
 
-fn columns(names: &str) -> Result<Vec<String>, String> {
+fn columns(option: &str, names: &str) -> Result<Vec<String>, String> {
     let names: Vec<String> = names
         .split(',')
         .map(|name| name.trim().to_owned())
         .collect();
     if names.iter().any(String::is_empty) {
         return Err(format!(
-            "--covariate-columns {}: names with commas between them",
+            "{option} {}: names with commas between them",
             names.join(",")
         ));
     }

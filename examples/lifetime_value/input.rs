@@ -4,14 +4,15 @@ use std::error::Error;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use tenure::event::csv::{Columns, CsvOptions};
-use tenure::event::{Ids, Period, Timestamp, Transactions};
+use tenure::event::csv::{Columns, CsvOptions, PathColumns};
+use tenure::event::{CovariateRows, Decimals, Ids, Period, Timestamp, Transactions, Zone};
+use tenure::lifetime::CovariateOptions;
 use tenure::summary::{
-    CovariateColumns, Covariates, Grain, Histories, HistoryColumns, Holdout, PurchaseOptions,
-    PurchaseSummary, Refunds, TimeUnit,
+    CovariateColumns, CovariatePaths, Covariates, Grain, Histories, HistoryColumns, Holdout,
+    PathHistories, PeriodGrid, PurchaseOptions, PurchaseSummary, Purchases, Refunds, TimeUnit,
 };
 
-use super::args::{Args, Choice, Source};
+use super::args::{Args, Choice, Dynamic, Source};
 use super::progress;
 
 const SHIPPED: &str = concat!(
@@ -28,6 +29,22 @@ pub struct Shop {
     pub has_spend: bool,
     pub holdout: Option<After>,
     pub covariates: Option<Covariates>,
+    pub calendar: Option<Calendar>,
+}
+
+/// What is known of the customers that changes in time.
+pub struct Calendar {
+    purchases: Purchases,
+    paths: CovariatePaths,
+    end: Timestamp,
+    unit: TimeUnit,
+    pub acting: CovariateOptions,
+}
+
+impl Calendar {
+    pub fn histories(&self) -> Result<PathHistories<'_>, tenure::Error> {
+        PathHistories::new(&self.purchases, &self.paths, self.end, self.unit)
+    }
 }
 
 /// The time after the histories' end.
@@ -92,7 +109,8 @@ fn log(
         refunds: Refunds::Net,
     };
     let summary = PurchaseSummary::collect(&loaded.facts, &options)?;
-    let histories = summary.purchases_as_of(end)?.histories(end, args.unit)?;
+    let seen = summary.purchases_as_of(end)?;
+    let histories = seen.histories(end, args.unit)?;
     let all = summary.purchases()?;
     let days = |instant| all.days(all.period_of(instant));
     let length = (days(last) - days(end)) / args.unit.days();
@@ -111,9 +129,24 @@ fn log(
         ),
         None => None,
     };
+    let calendar = match &args.dynamic {
+        Some(dynamic) => Some(Calendar {
+            paths: paths(dynamic, &loaded.customers)?,
+            purchases: seen,
+            end,
+            unit: args.unit,
+            acting: CovariateOptions {
+                transaction: Some(dynamic.buying.clone()),
+                lifetime: Some(dynamic.leaving.clone()),
+                ..CovariateOptions::default()
+            },
+        }),
+        None => None,
+    };
     Ok(Shop {
         name: stem(path),
         covariates,
+        calendar,
         keys: keys(&histories, &loaded.customers),
         histories,
         has_spend: columns.amount.is_some(),
@@ -135,6 +168,37 @@ fn covariates(
     };
     let (covariates, _) = Covariates::from_csv(File::open(path)?, &columns, options, customers)?;
     Ok(covariates)
+}
+
+/// The rows of all files, in periods from the first on.
+fn paths(dynamic: &Dynamic, customers: &Ids<String>) -> Result<CovariatePaths, Box<dyn Error>> {
+    let names: Vec<&str> = dynamic.buying.iter().map(String::as_str).collect();
+    let columns = PathColumns {
+        customer: &dynamic.key,
+        time: &dynamic.time,
+        covariates: &names,
+    };
+    // Periods begin at midnight in UTC, as the days of the purchases do.
+    let options = CsvOptions::new(Decimals::ZERO, Zone::UTC);
+    let mut all: Option<CovariateRows> = None;
+    for path in &dynamic.files {
+        let read = || -> Result<CovariateRows, Box<dyn Error>> {
+            let file = File::open(path)?;
+            Ok(CovariateRows::from_csv(file, &columns, customers, &options)?.rows)
+        };
+        let rows = read().map_err(|error| format!("{}: {error}", path.display()))?;
+        match &mut all {
+            Some(all) => all.append(rows)?,
+            None => all = Some(rows),
+        }
+    }
+    let rows = all.ok_or("no file of covariates")?;
+    let times = || rows.time().iter();
+    let (first, last) = times().min().zip(times().max()).ok_or("no covariates")?;
+    let days = (last.unix_s() - first.unix_s()) / 86_400;
+    let periods = days / i64::from(dynamic.days).max(1) + 1;
+    let grid = PeriodGrid::days(*first, dynamic.days, periods.try_into()?)?;
+    Ok(CovariatePaths::from_rows(grid, &rows)?)
 }
 
 /// The end of the day after two thirds of the log's days; `None` when that leaves no day on either side.
@@ -225,6 +289,7 @@ fn summary(path: &PathBuf, args: &Args) -> Result<Shop, Box<dyn Error>> {
     Ok(Shop {
         name: stem(path),
         covariates,
+        calendar: None,
         histories: Histories::from_columns(args.unit, columns)?,
         keys,
         has_spend: spend.is_some(),

@@ -8,6 +8,8 @@
 //! cargo run --release --example lifetime_value -- --transactions orders.csv --customer id --time date \
 //!     --amount total --model pareto_nbd --horizon 24 --customers-out customers.csv
 //! cargo run --release --example lifetime_value -- --summary customers.csv --model mbg_cnbd --json
+//! cargo run --release --example lifetime_value -- --transactions orders.csv --model compare \
+//!     --dynamic-covariates weeks.csv --dynamic-columns season,mailings --dynamic-leaving mailings
 //! ```
 
 mod args;
@@ -23,6 +25,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use args::{Args, Choice};
+use tenure::lifetime::CovariateOptions;
 
 fn main() -> ExitCode {
     let result = match Args::parse(std::env::args().skip(1)) {
@@ -46,7 +49,10 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let shop = input::load(args)?;
     match args.model {
         Choice::Compare => {
-            let table = valuation::compare(&shop, args)?;
+            let data = shop.calendar.as_ref().map(|calendar| calendar.histories());
+            let (data, all) = (data.transpose()?, CovariateOptions::default());
+            let candidates = valuation::candidates(&shop, data.as_ref(), &all);
+            let table = valuation::compare(&shop, &candidates, args)?;
             output::comparison(&shop, &table, args)
         }
         Choice::One(family) => {

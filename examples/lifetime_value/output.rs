@@ -13,7 +13,7 @@ use super::args::Args;
 use super::fits::{fit, status};
 use super::input::Shop;
 use super::progress;
-use super::valuation::{Spend, Valuation};
+use super::valuation::{Answers, Spend, Valuation};
 
 pub fn valuation(shop: &Shop, found: &Valuation, args: &Args) -> Result<(), Box<dyn Error>> {
     if let Some(path) = &args.customers_out {
@@ -43,7 +43,7 @@ pub fn valuation(shop: &Shop, found: &Valuation, args: &Args) -> Result<(), Box<
     let report = &found.purchases.report;
     println!(
         "{}: {}; log-likelihood {:.4}, {} steps, {:.3} s; time in {}",
-        found.family,
+        found.title,
         status(&report.status),
         report.log_likelihood,
         report.iterations,
@@ -62,7 +62,7 @@ pub fn valuation(shop: &Shop, found: &Valuation, args: &Args) -> Result<(), Box<
     if let Some(warning) = found.independence.as_ref().and_then(warning) {
         println!("{warning}");
     }
-    if let Some(score) = &found.score {
+    if let Some(score) = &found.purchases.score {
         println!(
             "Hold-out: {:.1} purchases expected, {} actual ({:+.1}%), mean absolute error {:.4} a customer, \
              log score {}",
@@ -76,8 +76,8 @@ pub fn valuation(shop: &Shop, found: &Valuation, args: &Args) -> Result<(), Box<
     println!(
         "In {} months: {:.1} purchases expected, value {:.2} at {} a year",
         args.horizon_months,
-        found.expected.iter().sum::<f64>(),
-        found.value.iter().sum::<f64>(),
+        found.purchases.expected.iter().sum::<f64>(),
+        found.purchases.value.iter().sum::<f64>(),
         args.discount_annual,
     );
     memory();
@@ -105,7 +105,7 @@ fn log_score(score: &Score) -> String {
         .map_or("–".to_owned(), |s| format!("{s:.4}"))
 }
 
-pub fn comparison(shop: &Shop, found: &Comparison, args: &Args) -> Result<(), Box<dyn Error>> {
+pub fn comparison(shop: &Shop, found: &Comparison<'_>, args: &Args) -> Result<(), Box<dyn Error>> {
     if args.json {
         println!("{:#}", comparison_json(shop, found));
         return Ok(());
@@ -127,7 +127,7 @@ pub fn comparison(shop: &Shop, found: &Comparison, args: &Args) -> Result<(), Bo
     for contender in &found.ranked {
         let (score, report) = (&contender.score, &contender.fitted.report);
         table.add_row([
-            contender.family.to_string(),
+            contender.candidate.to_string(),
             format!("{:.4}", score.mae),
             format!("{:.4}", score.rmse),
             format!("{:.1}", score.expected),
@@ -142,8 +142,8 @@ pub fn comparison(shop: &Shop, found: &Comparison, args: &Args) -> Result<(), Bo
     }
     println!("{table}");
     println!("NBD's likelihood is of counts alone, the others' of times: it is in another scale.");
-    for (family, error) in &found.failed {
-        println!("{family}: {error}");
+    for (candidate, error) in &found.failed {
+        println!("{candidate}: {error}");
     }
     memory();
     Ok(())
@@ -168,7 +168,7 @@ fn table(header: &[&str]) -> Table {
 fn valuation_json(shop: &Shop, found: &Valuation, args: &Args) -> Json {
     let mut purchases = fit(&found.purchases.report);
     if let Some(object) = purchases.as_object_mut() {
-        object.insert("model".to_owned(), json!(found.family.name()));
+        object.insert("model".to_owned(), json!(found.name));
         object.insert("seconds".to_owned(), json!(found.seconds));
         object.insert("time_unit".to_owned(), json!(args.unit.plural()));
         object.insert("aic".to_owned(), json!(found.purchases.report.aic()));
@@ -182,19 +182,19 @@ fn valuation_json(shop: &Shop, found: &Valuation, args: &Args) -> Json {
         "spend": spend.map_or_else(|why| json!({"missing": why}), spend_json),
         "spend_independence": found.independence,
         "warning": found.independence.as_ref().and_then(warning),
-        "holdout": found.score.as_ref().map(score_json),
+        "holdout": found.purchases.score.as_ref().map(score_json),
         "horizon_months": args.horizon_months,
         "discount_annual": args.discount_annual,
-        "expected_alive": found.alive.iter().sum::<f64>(),
-        "expected_purchases": found.expected.iter().sum::<f64>(),
-        "expected_value": found.value.iter().sum::<f64>(),
+        "expected_alive": found.purchases.alive.iter().sum::<f64>(),
+        "expected_purchases": found.purchases.expected.iter().sum::<f64>(),
+        "expected_value": found.purchases.value.iter().sum::<f64>(),
     })
 }
 
-fn comparison_json(shop: &Shop, found: &Comparison) -> Json {
+fn comparison_json(shop: &Shop, found: &Comparison<'_>) -> Json {
     let ranked = found.ranked.iter().map(|contender| {
         json!({
-            "model": contender.family.name(),
+            "model": contender.candidate.name(),
             "holdout": score_json(&contender.score),
             "aic": contender.fitted.report.aic(),
             "bic": contender.fitted.report.bic(),
@@ -207,7 +207,7 @@ fn comparison_json(shop: &Shop, found: &Comparison) -> Json {
         "customers": shop.histories.len(),
         "ranked": ranked.collect::<Vec<_>>(),
         "failed": failed
-            .map(|(family, error)| json!({"model": family.name(), "error": error.to_string()}))
+            .map(|(candidate, error)| json!({"model": candidate.name(), "error": error.to_string()}))
             .collect::<Vec<_>>(),
     })
 }
@@ -245,10 +245,16 @@ fn customers(shop: &Shop, found: &Valuation, path: &Path) -> Result<(), Box<dyn 
         "p_any_purchase",
         "median_next_purchase",
     ])?;
-    let answers = found.alive.iter().zip(&found.expected).zip(&found.value);
+    let Answers {
+        alive,
+        expected,
+        value,
+        ..
+    } = &found.purchases;
+    let answers = alive.iter().zip(expected).zip(value);
     let rows = shop.histories.iter().zip(&shop.keys).zip(answers);
     for (row, ((history, key), ((alive, expected), value))) in rows.enumerate() {
-        let next = found.next.as_ref().and_then(|next| next.get(row));
+        let next = found.purchases.next.as_ref().and_then(|next| next.get(row));
         let median = next.and_then(|next| next.median);
         out.write_record([
             key.clone(),

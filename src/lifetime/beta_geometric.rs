@@ -24,6 +24,7 @@ mod models;
 mod pairs;
 mod regular;
 mod stages;
+mod standing;
 
 pub use fit::Regularity;
 pub(super) use fit::{choose, maximise, of_gaps};
@@ -36,6 +37,7 @@ use stages::MOST_STAGES;
 
 use self::pairs::Pairs;
 use self::stages::Stages;
+use self::standing::{OfFrequency, probabilities_alive};
 use super::{Schedule, check_places};
 use crate::error::DataError;
 use crate::numeric::before_dropout::{BeforeDropout, expected_before_dropout};
@@ -109,15 +111,12 @@ impl BetaGeometric {
             never_left += self.stages(history).ln_total + f64::from(k - 1) * history.log_gaps
                 - f64::from(history.frequency) * ln_gamma(f64::from(k));
         }
-        match self.log_odds_left(history) {
-            Some(odds) => never_left + softplus(odds),
-            None => never_left,
-        }
+        never_left + softplus(self.log_odds_left(history))
     }
 
     /// 1 / (1 + a / (b + c − 1) · ((α + T) / (α + t_x))^R / S).
     pub(super) fn probability_alive(&self, history: &History) -> f64 {
-        self.of_frequency(history.frequency)
+        OfFrequency::new(self, history.frequency)
             .standing(self, history)
             .0
     }
@@ -128,10 +127,14 @@ impl BetaGeometric {
         out: &mut [f64],
     ) -> Result<(), DataError> {
         check_places(histories, out)?;
-        let mut alike = self.of_frequency(0);
+        if self.form.k == 1 {
+            probabilities_alive(self, histories, out);
+            return Ok(());
+        }
+        let mut alike = OfFrequency::new(self, 0);
         for (place, history) in out.iter_mut().zip(histories.iter()) {
             if history.frequency != alike.frequency {
-                alike = self.of_frequency(history.frequency);
+                alike = OfFrequency::new(self, history.frequency);
             }
             *place = alike.standing(self, &history).0;
         }
@@ -141,14 +144,14 @@ impl BetaGeometric {
     pub(super) fn expected_purchases(&self, history: &History, horizon: f64) -> f64 {
         let w = self.reach(history.age, horizon);
         let if_alive = self.expected_if_alive(history.frequency, w);
-        let alike = self.of_frequency(history.frequency);
+        let alike = OfFrequency::new(self, history.frequency);
         self.of_standing(&alike, history, &if_alive).1
     }
 
     pub(super) fn scheduled_purchases(&self, history: &History, schedule: &Schedule) -> f64 {
         let mut purchases = self.purchases_if_alive(history.frequency);
         let if_alive = self.scheduled_if_alive(&mut purchases, history.age, schedule);
-        let alike = self.of_frequency(history.frequency);
+        let alike = OfFrequency::new(self, history.frequency);
         self.of_standing(&alike, history, &if_alive).1
     }
 
@@ -158,12 +161,11 @@ impl BetaGeometric {
         horizon: f64,
         out: &mut [f64],
     ) -> Result<(), DataError> {
-        self.each_if_alive(
-            histories,
-            out,
-            |purchases, age| purchases.at(self.reach(age, horizon)),
-            |_, _| {},
-        )
+        check_places(histories, out)?;
+        self.each_if_alive(histories, None, out, |purchases, age| {
+            purchases.at(self.reach(age, horizon))
+        });
+        Ok(())
     }
 
     pub(super) fn alive_and_purchases_batch(
@@ -174,12 +176,11 @@ impl BetaGeometric {
         purchases: &mut [f64],
     ) -> Result<(), DataError> {
         check_places(histories, alive)?;
-        self.each_if_alive(
-            histories,
-            purchases,
-            |purchases, age| purchases.at(self.reach(age, horizon)),
-            |row, probability| alive[row] = probability,
-        )
+        check_places(histories, purchases)?;
+        self.each_if_alive(histories, Some(alive), purchases, |purchases, age| {
+            purchases.at(self.reach(age, horizon))
+        });
+        Ok(())
     }
 
     pub(super) fn scheduled_purchases_batch(
@@ -188,12 +189,11 @@ impl BetaGeometric {
         schedule: &Schedule,
         out: &mut [f64],
     ) -> Result<(), DataError> {
-        self.each_if_alive(
-            histories,
-            out,
-            |purchases, age| self.scheduled_if_alive(purchases, age, schedule),
-            |_, _| {},
-        )
+        check_places(histories, out)?;
+        self.each_if_alive(histories, None, out, |purchases, age| {
+            self.scheduled_if_alive(purchases, age, schedule)
+        });
+        Ok(())
     }
 
     pub(super) fn purchase_probabilities(&self, t: f64, out: &mut [f64]) {
@@ -218,23 +218,13 @@ impl BetaGeometric {
         }
     }
 
-    /// ln of P(left) / P(alive), or nothing for a customer who cannot have left.
-    fn log_odds_left(&self, history: &History) -> Option<f64> {
-        let alike = self.of_frequency(history.frequency);
+    /// ln of P(left) / P(alive); −∞ for a customer who cannot have left.
+    fn log_odds_left(&self, history: &History) -> f64 {
         let ln_stages = match self.form.k {
             1 => 0.0,
             _ => self.stages(history).ln_total,
         };
-        alike.log_odds_left(self, history, ln_stages)
-    }
-
-    fn of_frequency(&self, frequency: u32) -> OfFrequency {
-        let tosses = self.form.tosses(frequency);
-        OfFrequency {
-            frequency,
-            exponent: self.r + self.form.stages(frequency),
-            ln_dropout: (tosses > 0.0).then(|| self.a.ln() - (self.b + (tosses - 1.0)).ln()),
-        }
+        OfFrequency::new(self, history.frequency).log_odds_left(self, history, ln_stages)
     }
 
     /// How far a customer who is alive may have come on the way to the next purchase.
@@ -308,15 +298,14 @@ impl BetaGeometric {
     }
 
     /// What is expected of each row, and by the way its P(alive); what depends on x and T is computed once for
-    /// each (x, T).
+    /// each (x, T). There is a place for each row.
     fn each_if_alive(
         &self,
         histories: &Histories,
+        mut alive: Option<&mut [f64]>,
         out: &mut [f64],
         if_alive: impl Fn(&mut PurchasesIfAlive, f64) -> ByStage,
-        mut with_alive: impl FnMut(usize, f64),
-    ) -> Result<(), DataError> {
-        check_places(histories, out)?;
+    ) {
         let stages = self.form.k as usize;
         let pairs = Pairs::of(histories);
         let mut known: Vec<f64> = Vec::with_capacity(pairs.distinct.len() * stages);
@@ -326,20 +315,31 @@ impl BetaGeometric {
                 known.extend_from_slice(&if_alive(&mut purchases, age)[..stages]);
             }
         }
-        let mut alike = self.of_frequency(0);
+        if stages == 1 {
+            probabilities_alive(self, histories, out);
+            if let Some(alive) = alive {
+                alive.copy_from_slice(out);
+            }
+            for (place, &number) in out.iter_mut().zip(&pairs.of_row) {
+                *place *= known[number as usize];
+            }
+            return;
+        }
+        let mut alike = OfFrequency::new(self, 0);
         let rows = histories.iter().zip(&pairs.of_row);
         for (row, (place, (history, &number))) in out.iter_mut().zip(rows).enumerate() {
             if history.frequency != alike.frequency {
-                alike = self.of_frequency(history.frequency);
+                alike = OfFrequency::new(self, history.frequency);
             }
             let start = number as usize * stages;
             let mut expected = ByStage::default();
             expected[..stages].copy_from_slice(&known[start..start + stages]);
-            let (alive, purchases) = self.of_standing(&alike, &history, &expected);
+            let (probability, purchases) = self.of_standing(&alike, &history, &expected);
             *place = purchases;
-            with_alive(row, alive);
+            if let Some(alive) = &mut alive {
+                alive[row] = probability;
+            }
         }
-        Ok(())
     }
 
     /// P(N = n) for n < `places` and P(N ≥ `places`), N the purchases in a time t if nobody left: a
@@ -374,48 +374,6 @@ impl BetaGeometric {
         let tail = ratio.ln_1p() + ln_hyp2f1(1.0, 1.0 - self.r, n + 1.0, -ratio);
         let beyond = (ln_stage + tail).exp();
         (counts, beyond.min(left + ROUNDING))
-    }
-}
-
-/// What customers with the same number of repeat purchases have in common.
-struct OfFrequency {
-    frequency: u32,
-    /// R.
-    exponent: f64,
-    /// ln(a / (b + c − 1)), or nothing for customers who cannot have left.
-    ln_dropout: Option<f64>,
-}
-
-/// Up to this R the rounding of (α + T) / (α + t_x) changes its R-th power by less than 1e-14.
-const SMALL_EXPONENT: f64 = 64.0;
-
-impl OfFrequency {
-    /// P(alive) of one of them, and for k > 1 how far a customer who is alive may have come.
-    fn standing(&self, model: &BetaGeometric, history: &History) -> (f64, Option<Stages>) {
-        let stages = (model.form.k > 1).then(|| model.stages(history));
-        let ln_stages = stages.as_ref().map_or(0.0, |stages| stages.ln_total);
-        let alive = match self.log_odds_left(model, history, ln_stages) {
-            Some(odds) => 1.0 / (1.0 + odds.exp()),
-            None => 1.0,
-        };
-        (alive, stages)
-    }
-
-    /// ln of P(left) / P(alive), given ln S.
-    fn log_odds_left(
-        &self,
-        model: &BetaGeometric,
-        history: &History,
-        ln_stages: f64,
-    ) -> Option<f64> {
-        let ln_dropout = self.ln_dropout?;
-        let (age, recency) = (history.age, history.recency);
-        let ln_grown = if self.exponent <= SMALL_EXPONENT {
-            ((model.alpha + age) / (model.alpha + recency)).ln()
-        } else {
-            ((age - recency) / (model.alpha + recency)).ln_1p()
-        };
-        Some(ln_dropout + self.exponent * ln_grown - ln_stages)
     }
 }
 

@@ -1,9 +1,12 @@
 //! Pareto/NBD with covariates that change in time: season, campaigns, prices.
 
 mod answers;
+mod counts;
 mod design;
 mod fit;
+mod intervals;
 mod likelihood;
+mod posterior;
 
 use serde::{Deserialize, Serialize};
 
@@ -80,7 +83,8 @@ use crate::summary::PathHistories;
 ///
 /// Segments, the times in which a customer's covariates do not change, make the cost of a fit: each
 /// one after the last purchase takes five to seven points of an integration in each of some ten steps. 600
-/// customers with two years of weeks take a small part of a second.
+/// customers with two years of weeks take a small part of a second; a thousand draws from their posterior
+/// and the intervals of all of them over the next four years some 2.5 CPU seconds.
 ///
 /// # How it is computed
 ///
@@ -106,7 +110,15 @@ use crate::summary::PathHistories;
 ///
 /// A customer alive at T has λ ~ Gamma(r + x, α + A(T)) and μ ~ Gamma(s, β + B(T)). So the expected
 /// purchases of the horizon are P(alive) (r + x) / (α + A(T)) ∫ a(t) (1 + (B(t) − B(T)) / (β + B(T)))^−s dt,
-/// segment by segment in closed form.
+/// segment by segment in closed form. How many there will be is a negative binomial number over the time
+/// on the clock A until the customer leaves: another integral of a positive function for each segment
+/// ([`count_probabilities`](Self::count_probabilities)).
+///
+/// # How sure it is, and how good
+///
+/// [`Fitted::posterior`] draws plausible parameters, of which [`Posterior`](super::interval::Posterior) has
+/// the intervals of each customer and of all. [`compare`](super::compare) tries the model beside the others on
+/// a hold-out, as a [`Candidate::Dynamic`](super::compare::Candidate::Dynamic).
 ///
 /// Source: Bachmann, Meierer and Näf (2021), The Role of Time-Varying Contextual Factors in Latent
 /// Attrition Models for Customer Base Analysis, *Marketing Science* 40(4), 783–809.
@@ -252,28 +264,16 @@ impl DynamicParetoNbd {
     /// beyond 200 somewhere; [`FitError`](crate::error::FitError) without customers, or when nobody was
     /// observed for any time.
     pub fn log_likelihood_of(&self, data: &PathHistories<'_>) -> Result<f64, Error> {
-        let (design, rates) = self.arranged(data)?;
+        let design = Design::new(data, &self.columns(data)?)?;
         let counts = Counts::new(&data.histories().distinct())?;
         let coefficients = self.coefficients();
+        let rates = coefficients.rates(&design)?;
         let point = self.point(&coefficients);
         Ok(likelihood::value(&design, &counts, &rates, &point))
     }
 
     fn columns(&self, data: &PathHistories<'_>) -> Result<Columns, ConfigError> {
-        Columns::find(
-            data.paths(),
-            self.trans.iter().map(|effect| effect.name.as_str()),
-            self.life.iter().map(|effect| effect.name.as_str()),
-        )
-    }
-
-    /// The data and the factors of each level of their covariates.
-    fn arranged(&self, data: &PathHistories<'_>) -> Result<(Design, Vec<Rates>), Error> {
-        let design = Design::new(data, &self.columns(data)?)?;
-        let coefficients = self.coefficients();
-        let rates = design.rates(&coefficients.trans, &coefficients.life);
-        let rates = rates.ok_or_else(|| beyond_sense("in the observation".to_owned()))?;
-        Ok((design, rates))
+        Columns::find(data.paths(), names(&self.trans), names(&self.life))
     }
 
     fn coefficients(&self) -> Coefficients {
@@ -300,6 +300,18 @@ impl DynamicParetoNbd {
 struct Coefficients {
     trans: Vec<f64>,
     life: Vec<f64>,
+}
+
+impl Coefficients {
+    /// The factors of each level of the covariates.
+    fn rates(&self, design: &Design) -> Result<Vec<Rates>, ConfigError> {
+        let rates = design.rates(&self.trans, &self.life);
+        rates.ok_or_else(|| beyond_sense("in the observation or the horizon".to_owned()))
+    }
+}
+
+fn names(effects: &[Effect]) -> impl Iterator<Item = &str> {
+    effects.iter().map(|effect| effect.name.as_str())
 }
 
 fn check(setting: &'static str, effects: &[Effect]) -> Result<(), ConfigError> {

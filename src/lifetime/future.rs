@@ -1,6 +1,6 @@
 //! What a customer will do next, as a distribution.
 
-use super::{PurchaseModel, check_places};
+use super::{PurchaseModel, check_places, of_distinct};
 use crate::error::DataError;
 use crate::summary::{Histories, History};
 
@@ -14,6 +14,8 @@ use crate::summary::{Histories, History};
 /// there was one with a given probability ([`time_to_purchase`](Self::time_to_purchase)), and the mean
 /// time to it if there is one ([`mean_time_to_purchase`](Self::mean_time_to_purchase), which is often
 /// infinite).
+///
+/// Each has a batch method, which [`Posterior::intervals`](super::interval::Posterior::intervals) takes for its ends.
 ///
 /// ```
 /// use tenure::lifetime::{BgNbd, FuturePurchases, PurchaseModel};
@@ -138,6 +140,67 @@ pub trait FuturePurchases: PurchaseModel {
             }
         }
         Some(f64::from_bits(late))
+    }
+
+    /// [`probability_alive_after`](Self::probability_alive_after) of every row: like all batches here, once for each distinct
+    /// (x, t_x, T).
+    ///
+    /// # Errors
+    /// [`DataError::Length`] unless there is one place in `out` for each row.
+    fn probability_alive_after_batch(
+        &self,
+        histories: &Histories,
+        delay: f64,
+        out: &mut [f64],
+    ) -> Result<(), DataError> {
+        of_distinct(histories, out, |history| {
+            self.probability_alive_after(history, delay)
+        })
+    }
+
+    /// [`probability_of_purchase`](Self::probability_of_purchase) of every row.
+    ///
+    /// # Errors
+    /// [`DataError::Length`] unless there is one place in `out` for each row.
+    fn probability_of_purchase_batch(
+        &self,
+        histories: &Histories,
+        t: f64,
+        out: &mut [f64],
+    ) -> Result<(), DataError> {
+        of_distinct(histories, out, |history| {
+            self.probability_of_purchase(history, t)
+        })
+    }
+
+    /// [`time_to_purchase`](Self::time_to_purchase) of every row, infinite where the `probability` is never reached.
+    ///
+    /// # Errors
+    /// [`DataError::Length`] unless there is one place in `out` for each row.
+    fn time_to_purchase_batch(
+        &self,
+        histories: &Histories,
+        probability: f64,
+        out: &mut [f64],
+    ) -> Result<(), DataError> {
+        of_distinct(histories, out, |history| {
+            self.time_to_purchase(history, probability)
+                .unwrap_or(f64::INFINITY)
+        })
+    }
+
+    /// [`mean_time_to_purchase`](Self::mean_time_to_purchase) of every row.
+    ///
+    /// # Errors
+    /// [`DataError::Length`] unless there is one place in `out` for each row.
+    fn mean_time_to_purchase_batch(
+        &self,
+        histories: &Histories,
+        out: &mut [f64],
+    ) -> Result<(), DataError> {
+        of_distinct(histories, out, |history| {
+            self.mean_time_to_purchase(history)
+        })
     }
 }
 

@@ -47,6 +47,9 @@
 //! log-normal prior decides how far they run, and the answers should be read with that in mind. A
 //! penalty of the fit is not part of the posterior.
 //!
+//! With covariates the answers need them too: [`Posterior::intervals_with`] of static ones, and the methods of
+//! a posterior of [`DynamicParetoNbd`](super::DynamicParetoNbd) for those that change in time.
+//!
 //! # How it is made
 //!
 //! Parameter sets are proposed around the maximum (of the likelihood, or with a proper prior of the
@@ -63,10 +66,16 @@
 //! effective sample size of these. [`Diagnosis::is_reliable`] has the thresholds; look at it before
 //! trusting the ends of an interval.
 //!
+//! The ends of an interval lie where one more draw would be below, or above, with probability (1 − level) / 2:
+//! were the truth one more draw, an interval would hold it with the probability `level` however few draws
+//! there are, from 2 / (1 − level) − 1 of them (19 for 0.9). With fewer it reaches from the smallest to the largest, and holds less.
+//!
 //! # What it costs
 //!
 //! Two evaluations of the likelihood for each draw, some ten where chains walk; then one answer for
 //! each draw and distinct history. The draws depend on the seed alone, not on the number of threads.
+
+mod ends;
 
 pub use super::posterior::{Chains, Diagnosis, Posterior, PosteriorOptions, Prior, Sampler};
 
@@ -396,12 +405,13 @@ fn for_each_distinct<const N: usize, M>(
     const TOGETHER: usize = 256;
     // Draws whose answers are written to the table at once, a cache line of them for each history.
     const ABREAST: usize = 8;
+    let most = TOGETHER.min(distinct.len());
+    let mut of_draws = [(); N].map(|()| vec![0.0; most * ABREAST]);
+    let mut tables = [(); N].map(|()| vec![0.0; most * draws.len()]);
     let mut number = 0;
     while number < distinct.len() {
         let part = part(distinct, number, TOGETHER);
         let rows = part.len();
-        let mut of_draws = [(); N].map(|()| vec![0.0; rows * ABREAST]);
-        let mut tables = [(); N].map(|()| vec![0.0; rows * draws.len()]);
         for (i, models) in draws.chunks(ABREAST).enumerate() {
             for (j, model) in models.iter().enumerate() {
                 let places = of_draws.each_mut();
@@ -412,7 +422,8 @@ fn for_each_distinct<const N: usize, M>(
                 )?;
             }
             for (table, of_draws) in tables.iter_mut().zip(&of_draws) {
-                for (j, answers) in table.chunks_exact_mut(draws.len()).enumerate() {
+                let of_rows = table.chunks_exact_mut(draws.len()).take(rows);
+                for (j, answers) in of_rows.enumerate() {
                     let answers = answers.iter_mut().skip(i * ABREAST).take(models.len());
                     for (place, answer) in answers.zip(of_draws.iter().skip(j).step_by(rows)) {
                         *place = *answer;
@@ -441,6 +452,41 @@ fn part(distinct: &DistinctHistories, from: usize, most: usize) -> Histories {
         columns.mean_spend.push(0.0);
     }
     Histories::from_valid_columns(distinct.unit(), columns)
+}
+
+/// A portfolio that is put together row by row.
+#[derive(Clone)]
+pub(super) struct Gathering {
+    tail: f64,
+    customers: Vec<Interval>,
+    totals: Vec<f64>,
+}
+
+impl Gathering {
+    /// # Errors
+    /// [`ConfigError::OutOfRange`] unless 0 < `level` < 1.
+    pub(super) fn new(level: f64, draws: usize) -> Result<Self, ConfigError> {
+        Ok(Self {
+            tail: tail(level)?,
+            customers: Vec::new(),
+            totals: vec![0.0; draws],
+        })
+    }
+
+    /// Adds a row's answers, one for each draw; their order is lost.
+    pub(super) fn add(&mut self, answers: &mut [f64]) {
+        for (total, answer) in self.totals.iter_mut().zip(&*answers) {
+            *total += answer;
+        }
+        self.customers.push(Interval::of(answers, self.tail));
+    }
+
+    pub(super) fn portfolio(mut self) -> Portfolio {
+        Portfolio {
+            customers: self.customers,
+            total: Interval::of(&mut self.totals, self.tail),
+        }
+    }
 }
 
 /// The rows of each distinct history.
@@ -481,23 +527,6 @@ impl Interval {
         mean: 0.0,
         upper: 0.0,
     };
-
-    /// From draws, of which there is at least one; their order is lost.
-    fn of(draws: &mut [f64], tail: f64) -> Self {
-        Self {
-            mean: draws.iter().sum::<f64>() / draws.len() as f64,
-            lower: quantile(draws, tail),
-            upper: quantile(draws, 1.0 - tail),
-        }
-    }
-}
-
-/// The quantile by linear interpolation between order statistics (Hyndman and Fan's type 7).
-fn quantile(draws: &mut [f64], share: f64) -> f64 {
-    let place = share * (draws.len() - 1) as f64;
-    let (_, &mut low, above) = draws.select_nth_unstable_by(place as usize, f64::total_cmp);
-    let next = above.iter().copied().min_by(f64::total_cmp).unwrap_or(low);
-    low + place.fract() * (next - low)
 }
 
 fn tail(level: f64) -> Result<f64, ConfigError> {

@@ -21,6 +21,7 @@ pub use future::check_future;
 use thiserror::Error;
 
 use super::{PurchaseModel, Schedule, SpendModel};
+use crate::error::DataError;
 use crate::summary::{Histories, History, HistoryColumns, TimeUnit};
 
 /// A law that a model breaks, where, and how.
@@ -173,23 +174,12 @@ fn check_discounted(model: &dyn PurchaseModel, history: &History) -> Result<(), 
 }
 
 fn check_batches(model: &dyn PurchaseModel) -> Result<(), Violation> {
+    const RATE: f64 = 0.1;
     let histories = all_histories();
     let schedule = schedule();
     let mut batch = vec![f64::NAN; histories.len()];
-    let compare = |outcome: Result<(), crate::error::DataError>,
-                   batch: &[f64],
-                   what: &str,
-                   single: &dyn Fn(&History) -> f64| {
-        for (history, batch) in histories.iter().zip(batch) {
-            let single = single(&history);
-            require(
-                outcome.is_ok() && batch.to_bits() == single.to_bits(),
-                "batch methods give the bits of the single ones",
-                &history,
-                || format!("{what} is {single}, in the batch {batch} ({outcome:?})"),
-            )?;
-        }
-        Ok(())
+    let compare = |outcome, batch: &[f64], what: &str, single: &dyn Fn(&History) -> f64| {
+        same_bits(&histories, outcome, batch, what, single)
     };
     let outcome = model.probability_alive_batch(&histories, &mut batch);
     compare(outcome, &batch, "P(alive)", &|h| model.probability_alive(h))?;
@@ -205,7 +195,35 @@ fn check_batches(model: &dyn PurchaseModel) -> Result<(), Violation> {
     compare(Ok(()), &alive, "P(alive)", &|h| model.probability_alive(h))?;
     let outcome = model.scheduled_purchases_batch(&histories, &schedule, &mut batch);
     let single = |h: &History| model.scheduled_purchases(h, &schedule);
-    compare(outcome, &batch, "the schedule", &single)
+    compare(outcome, &batch, "the schedule", &single)?;
+    let outcome = model.discounted_residual_purchases_batch(&histories, RATE, &mut batch);
+    let single = |h: &History| model.discounted_residual_purchases(h, RATE);
+    compare(
+        outcome,
+        &batch,
+        "the number of discounted residual purchases",
+        &single,
+    )
+}
+
+/// Whether a batch has the bits of single answers.
+fn same_bits(
+    histories: &Histories,
+    outcome: Result<(), DataError>,
+    batch: &[f64],
+    what: &str,
+    single: &dyn Fn(&History) -> f64,
+) -> Result<(), Violation> {
+    for (history, batch) in histories.iter().zip(batch) {
+        let single = single(&history);
+        require(
+            outcome.is_ok() && batch.to_bits() == single.to_bits(),
+            "batch methods give the bits of the single ones",
+            &history,
+            || format!("{what} is {single}, in the batch {batch} ({outcome:?})"),
+        )?;
+    }
+    Ok(())
 }
 
 fn require(

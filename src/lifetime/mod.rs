@@ -45,7 +45,7 @@
 //! | when will a customer buy next, how many purchases will it be, who is alive in a year | [`FuturePurchases`] |
 //! | how sure is that | [`interval`] |
 //! | any of these (and [`Sbg`]), where the channel, the age or another trait of the customers plays a part | [`WithCovariates`] |
-//! | which of these models predicts my customers best | [`compare`] |
+//! | which of these models, with covariates or without, predicts my customers best | [`compare`] |
 //! | purchases on set occasions (a yearly appeal, a monthly box) | [`BgBb`] |
 //! | contracts: who will still be there, for how long | [`Sbg`] |
 //! | contracts whose retention first falls, or a better fit of the first renewals | [`Bdw`] |
@@ -143,6 +143,7 @@ pub use value::{CustomerValue, Discount, Horizon, Schedule, UnitSpend};
 
 use crate::error::DataError;
 use crate::numeric::quadrature::half_line;
+use crate::numeric::reduce::map_into;
 use crate::summary::{Histories, History};
 
 /// Predicts a customer's purchases from the history.
@@ -175,7 +176,8 @@ pub trait PurchaseModel: Send + Sync {
     fn probability_alive(&self, history: &History) -> f64;
 
     /// The expected number of purchases in the `horizon` after the end of the observation. A
-    /// horizon that is not positive holds none.
+    /// horizon that is not positive holds none. Of a new customer, whose first purchase was just now, it is that of
+    /// [`History::new`]`(0, 0.0, 0.0)`.
     fn expected_purchases(&self, history: &History, horizon: f64) -> f64;
 
     /// The expected purchases over several horizons, weighted and added up: what remains of a
@@ -268,6 +270,22 @@ pub trait PurchaseModel: Send + Sync {
             *place = self.scheduled_purchases(&history, schedule);
         }
         Ok(())
+    }
+
+    /// [`discounted_residual_purchases`](Self::discounted_residual_purchases) of every row, by default once for each
+    /// distinct (x, t_x, T).
+    ///
+    /// # Errors
+    /// [`DataError::Length`] unless there is one place in `out` for each row.
+    fn discounted_residual_purchases_batch(
+        &self,
+        histories: &Histories,
+        rate: f64,
+        out: &mut [f64],
+    ) -> Result<(), DataError> {
+        of_distinct(histories, out, |history| {
+            self.discounted_residual_purchases(history, rate)
+        })
     }
 }
 
@@ -387,6 +405,23 @@ pub trait RetentionCurve: Send + Sync {
         let last = self.retention_rate(tenure.saturating_add(MOST_TERMS));
         sum + term * last / (1.0 - last + rate)
     }
+}
+
+/// Answers each row by one answer for each distinct (x, t_x, T), for answers that cost more than telling histories apart.
+fn of_distinct(
+    histories: &Histories,
+    out: &mut [f64],
+    answer: impl Fn(&History) -> f64 + Sync,
+) -> Result<(), DataError> {
+    check_places(histories, out)?;
+    let distinct = histories.distinct();
+    let each: Vec<History> = distinct.iter().map(|(history, _)| history).collect();
+    let mut answers = vec![0.0; each.len()];
+    map_into(&each, &mut answers, answer);
+    for (place, &number) in out.iter_mut().zip(distinct.of_row()) {
+        *place = answers[number as usize];
+    }
+    Ok(())
 }
 
 /// Refuses an output that does not have one place for each row.

@@ -59,7 +59,7 @@ pub struct ParetoNbd {
     beta: f64,
 }
 
-const NAMES: [&str; 4] = ["r", "alpha", "s", "beta"];
+pub(super) const NAMES: [&str; 4] = ["r", "alpha", "s", "beta"];
 
 impl ParetoNbd {
     /// A model with given parameters; `alpha` and `beta` are times, in the unit of the histories.

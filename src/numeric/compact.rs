@@ -7,7 +7,7 @@
     reason = "calls of functions compiled for what the level has; compared with the portable form"
 )]
 
-use super::lanes::Level;
+use super::lanes::{Lanes, Level, dispatch};
 
 /// Rows whose products are computed together.
 pub(crate) const BLOCK: usize = 128;
@@ -98,6 +98,30 @@ fn sums<T: Compact>(x: &[f32], rows: &[T], out: &mut [f32; BLOCK]) {
     }
 }
 
+/// As [`products`], of `f32` in double precision.
+pub(crate) fn wide_products(level: Level, x: &[f64], rows: &[f32], out: &mut [f64; BLOCK]) {
+    dispatch!(level, wide_sums(x: &[f64], rows: &[f32], out: &mut [f64; BLOCK]));
+}
+
+/// # Safety
+/// The machine has the instructions of `V`, which says no more than what is compiled for.
+#[inline(always)]
+unsafe fn wide_sums<V: Lanes>(x: &[f64], rows: &[f32], out: &mut [f64; BLOCK]) {
+    const LANES: usize = 32;
+    for (part, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+        let mut sums = [0.0_f64; LANES];
+        for (x, numbers) in x.iter().zip(rows.as_chunks::<BLOCK>().0) {
+            let (parts, _) = numbers.as_chunks::<LANES>();
+            if let Some(numbers) = parts.get(part) {
+                for (sum, &number) in sums.iter_mut().zip(numbers) {
+                    *sum += x * f64::from(number);
+                }
+            }
+        }
+        *out = sums;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +155,22 @@ mod tests {
             let error = (Half::nearest(number).widen() - number).abs();
             let step = (number.abs() / 1_024.0).max(2_f32.powi(-24));
             prop_assert!(error <= step / 2.0 || number.abs() > Half::MAX);
+        }
+
+        #[test]
+        fn wide_products_are_those_in_order_at_every_level(
+            x in proptest::collection::vec(-2.0_f64..2.0, 0..20), salt in 0_usize..1_000,
+        ) {
+            let number = |i: usize| ((i * 37 + salt) % 255) as f32 / 7.0 - 18.0;
+            let rows: Vec<f32> = (0..x.len() * BLOCK).map(number).collect();
+            for level in Level::available() {
+                let mut out = [1.0; BLOCK];
+                wide_products(level, &x, &rows, &mut out);
+                for (c, out) in out.iter().enumerate() {
+                    let terms = x.iter().enumerate().map(|(k, x)| x * f64::from(rows[k * BLOCK + c]));
+                    prop_assert_eq!(*out, terms.fold(0.0, |sum, term| sum + term));
+                }
+            }
         }
 
         #[test]

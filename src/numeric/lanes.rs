@@ -271,3 +271,30 @@ macro_rules! dispatch {
     }};
 }
 pub(crate) use dispatch;
+
+/// Runs a safe `#[inline(always)] fn kernel(…)`, plain loops, as compiled for a level: `at_level!(level, kernel(a: A, b: B) -> R)`.
+/// Without intrinsics no multiplication is fused with an addition: the bits are the same at every level.
+macro_rules! at_level {
+    ($level:expr, $kernel:ident($($name:ident: $kind:ty),* $(,)?) $(-> $result:ty)?) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma")]
+        fn avx2($($name: $kind),*) $(-> $result)? {
+            $kernel($($name),*)
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx2,fma")]
+        fn avx512($($name: $kind),*) $(-> $result)? {
+            $kernel($($name),*)
+        }
+        match $level {
+            $crate::numeric::lanes::Level::Portable => $kernel($($name),*),
+            // SAFETY: a level other than the portable one comes from `Level::detect`.
+            #[cfg(target_arch = "x86_64")]
+            $crate::numeric::lanes::Level::Avx2 => unsafe { avx2($($name),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            $crate::numeric::lanes::Level::Avx512 => unsafe { avx512($($name),*) },
+        }
+    }};
+}
+pub(crate) use at_level;

@@ -14,6 +14,7 @@ pub(crate) mod chains;
 pub(crate) mod cholesky;
 pub(crate) mod compact;
 pub(crate) mod eigen;
+pub(crate) mod elementary;
 mod euler_integral;
 pub(crate) mod gamma;
 pub(crate) mod gathered;

@@ -10,6 +10,12 @@
 //! where neither q_n nor M_n depends on the time: customers who differ only in their age, and the
 //! horizons of one customer, need the coefficients once. Dividing by the second sum spares (1 − z)^A,
 //! and with it the rounding of a large exponent. All terms are positive.
+#![allow(
+    unsafe_code,
+    reason = "calls of functions compiled for what the level has; compared with the portable form"
+)]
+
+use super::lanes::{Level, at_level};
 
 /// Terms that are summed abreast.
 const ABREAST: usize = 8;
@@ -68,45 +74,62 @@ impl Coefficients {
         }
     }
 
+    #[inline(always)]
     fn next(&mut self) -> Block {
-        let mut block = Block {
-            counts: [0.0; ABREAST],
-            purchases: [0.0; ABREAST],
-        };
-        for (count, purchases) in block.counts.iter_mut().zip(&mut block.purchases) {
-            let next = self.n + 1.0;
-            self.count *= (self.shape + self.n) / next;
-            self.n = next;
+        // The quotients of neighbours first, which need not wait for each other.
+        let mut growth = [0.0; ABREAST];
+        let mut stays = [0.0; ABREAST];
+        for (i, (growth, stays)) in growth.iter_mut().zip(&mut stays).enumerate() {
+            let (n, made) = (self.n + i as f64, self.made + i as f64);
+            *growth = (self.shape + n) / (n + 1.0);
+            *stays = (self.stay + made) / (self.leave + self.stay + made);
+        }
+        let mut stays = stays.into_iter();
+        let mut counts = [0.0; ABREAST];
+        let mut purchases = [0.0; ABREAST];
+        for i in 0..ABREAST {
+            self.count *= growth[i];
             self.stage += 1;
             if self.stage == self.stages {
                 self.stage = 0;
                 self.purchases += self.survived;
-                self.survived *= (self.stay + self.made) / (self.leave + self.stay + self.made);
+                self.survived *= stays.next().unwrap_or_default();
                 self.made += 1.0;
             }
-            *count = self.count;
-            *purchases = self.count * self.purchases;
+            counts[i] = self.count;
+            purchases[i] = self.count * self.purchases;
         }
-        block
+        self.n += ABREAST as f64;
+        Block { counts, purchases }
     }
 
     /// K at one z.
-    pub(super) fn once(mut self, z: f64) -> f64 {
-        let (shape, stages) = (self.shape, self.stages);
-        sum(shape, stages, z, |_| self.next())
+    pub(super) fn once(self, z: f64) -> f64 {
+        self.once_at(Level::detect(), z)
+    }
+
+    fn once_at(self, level: Level, z: f64) -> f64 {
+        let coefficients = self;
+        at_level!(level, sum_once(coefficients: Coefficients, z: f64) -> f64)
     }
 }
 
 /// The coefficients that some time has asked for, kept for the next.
 #[derive(Debug, Clone)]
 pub(super) struct Series {
+    level: Level,
     rest: Coefficients,
     known: Vec<Block>,
 }
 
 impl Series {
     pub(super) fn new(coefficients: Coefficients) -> Self {
+        Self::at_level(Level::detect(), coefficients)
+    }
+
+    fn at_level(level: Level, coefficients: Coefficients) -> Self {
         Self {
+            level,
             rest: coefficients,
             known: Vec::new(),
         }
@@ -114,48 +137,120 @@ impl Series {
 
     /// K at z: the bits of [`Coefficients::once`].
     pub(super) fn at(&mut self, z: f64) -> f64 {
-        let Self { rest, known } = self;
-        let (shape, stages) = (rest.shape, rest.stages);
-        sum(shape, stages, z, |number| match known.get(number) {
-            Some(block) => *block,
-            None => {
-                let block = rest.next();
-                known.push(block);
-                block
-            }
-        })
+        let series = self;
+        at_level!(series.level, sum_known(series: &mut Series, z: f64) -> f64)
     }
 }
 
-/// Σ q_n M_n zⁿ / Σ q_n zⁿ, from the blocks of coefficients by their number.
-fn sum(shape: f64, stages: usize, z: f64, mut block: impl FnMut(usize) -> Block) -> f64 {
-    let mut powers = [z; ABREAST];
-    for i in 1..ABREAST {
-        powers[i] = powers[i - 1] * z;
-    }
-    let step = powers[ABREAST - 1];
-    let mut total = [0.0; ABREAST];
-    let mut sums = [0.0; ABREAST];
-    let mut number = 0;
+#[inline(always)]
+fn sum_once(mut coefficients: Coefficients, z: f64) -> f64 {
+    let mut sum = Sum::new(z, coefficients.shape, coefficients.stages);
     loop {
-        let Block { counts, purchases } = block(number);
+        if let Some(quotient) = sum.add(&coefficients.next()) {
+            return quotient;
+        }
+    }
+}
+
+#[inline(always)]
+fn sum_known(series: &mut Series, z: f64) -> f64 {
+    let Series { rest, known, .. } = series;
+    let mut sum = Sum::new(z, rest.shape, rest.stages);
+    for block in &*known {
+        if let Some(quotient) = sum.add(block) {
+            return quotient;
+        }
+    }
+    loop {
+        let block = rest.next();
+        known.push(block);
+        if let Some(quotient) = sum.add(&block) {
+            return quotient;
+        }
+    }
+}
+
+/// Σ q_n M_n zⁿ / Σ q_n zⁿ, as far as its blocks of coefficients were added.
+struct Sum {
+    z: f64,
+    shape: f64,
+    stages: f64,
+    events: f64,
+    /// Those of z that the next block is for.
+    powers: [f64; ABREAST],
+    step: f64,
+    counts: [f64; ABREAST],
+    purchases: [f64; ABREAST],
+}
+
+impl Sum {
+    #[inline(always)]
+    fn new(z: f64, shape: f64, stages: usize) -> Self {
+        // Products of few factors in a row, which wait the least for each other.
+        let square = z * z;
+        let (cube, fourth) = (square * z, square * square);
+        let upper = [z, square, cube, fourth].map(|power| power * fourth);
+        let [fifth, sixth, seventh, eighth] = upper;
+        let powers = [z, square, cube, fourth, fifth, sixth, seventh, eighth];
+        Self {
+            z,
+            shape,
+            stages: stages as f64,
+            events: 0.0,
+            powers,
+            step: eighth,
+            counts: [0.0; ABREAST],
+            purchases: [0.0; ABREAST],
+        }
+    }
+
+    /// The quotient, once the terms left out do not matter.
+    #[inline(always)]
+    fn add(&mut self, block: &Block) -> Option<f64> {
         let mut term = 0.0;
         for i in 0..ABREAST {
-            term = purchases[i] * powers[i];
-            total[i] += counts[i] * powers[i];
-            sums[i] += term;
-            powers[i] *= step;
+            term = block.purchases[i] * self.powers[i];
+            self.counts[i] += block.counts[i] * self.powers[i];
+            self.purchases[i] += term;
+            self.powers[i] *= self.step;
         }
-        number += 1;
-        let events = number * ABREAST;
+        self.events += ABREAST as f64;
         // From here on P falls by at most the larger of its next quotient and its limit z, and
         // M grows by at most 1/n a step: the rest is below 2 term / (1 − quotient)².
-        if term <= TAIL * sums[0] && events >= stages {
-            let next = events as f64 + 1.0;
-            let gap = next - z * (shape + (next - 1.0)).max(next);
-            let sum: f64 = sums.iter().sum();
+        if term <= TAIL * self.purchases[0] && self.events >= self.stages {
+            let next = self.events + 1.0;
+            let gap = next - self.z * (self.shape + (next - 1.0)).max(next);
+            let sum: f64 = self.purchases.iter().sum();
             if gap > 0.0 && 2.0 * term * next * next <= BOUND * sum * gap * gap {
-                return sum / (1.0 + total.iter().sum::<f64>());
+                return Some(sum / (1.0 + self.counts.iter().sum::<f64>()));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_level_has_the_bits_of_the_portable_one(
+            shape in 1e-3..100.0_f64,
+            leave in 1e-3..100.0_f64,
+            stay in 1e-3..100.0_f64,
+            stages in 1_usize..=12,
+            times in proptest::collection::vec(0.0..0.8_f64, 1..5),
+        ) {
+            let coefficients = || Coefficients::new(shape, leave, stay, stages, stages / 2);
+            for level in Level::available() {
+                let mut series = Series::at_level(level, coefficients());
+                for &z in &times {
+                    let portable = coefficients().once_at(Level::Portable, z).to_bits();
+                    prop_assert_eq!(coefficients().once_at(level, z).to_bits(), portable);
+                    prop_assert_eq!(series.at(z).to_bits(), portable);
+                }
             }
         }
     }

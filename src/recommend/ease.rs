@@ -67,8 +67,8 @@ pub struct EaseConfig {
 /// # Cost
 /// items³ operations and items² numbers, whatever the number of customers; threads share the work and give the same
 /// bits. Where there are clearly fewer customers than items, single precision takes customers³ operations and
-/// (customers + items) for each entry instead: the same weights but for rounding, by an identity of Woodbury. A query adds up a
-/// row of weights for each item taken.
+/// customers + items for each entry instead, and customers² numbers more: the same weights but for rounding, by an identity of
+/// Woodbury. A query adds up a row of weights for each item taken.
 ///
 /// # Source
 /// Steck (2019), *Embarrassingly shallow autoencoders for sparse data*: P = (XᵀX + λI)⁻¹, B = −P[i, j] / P[j, j] with

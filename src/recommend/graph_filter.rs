@@ -195,9 +195,8 @@ impl GraphFilter {
         scratch: &'a mut Scratch,
     ) -> (Workspace<'a, 1>, &'a mut [Lane<1>], low_pass::Work<'a>) {
         let (customers, items) = (self.graph.customers(), self.graph.items());
-        let (singles, low_pass) = self.factors.work(1);
-        let length = customers + 2 * items + low_pass;
-        let (singles, doubles) = scratch.zeros_and_doubles(singles, length);
+        let length = customers + 2 * items + self.factors.work(1);
+        let (_, doubles) = scratch.zeros_and_doubles(0, length);
         let (sums, doubles) = doubles.split_at_mut(items);
         let (now, doubles) = doubles.split_at_mut(items);
         let (customers, doubles) = doubles.split_at_mut(customers);
@@ -205,7 +204,7 @@ impl GraphFilter {
             customers: customers.as_chunks_mut().0,
             now: now.as_chunks_mut().0,
         };
-        let low_pass = self.factors.split(1, singles, doubles);
+        let low_pass = self.factors.split(1, doubles);
         (work, sums.as_chunks_mut().0, low_pass)
     }
 }
@@ -251,7 +250,7 @@ impl Scorer for GraphFilter {
         for (panel, sums) in sums.chunks(PANEL).enumerate() {
             let added = self.factors.products(level, panel, 1, &mut low);
             for (place, ([sum], added)) in scores.iter_mut().zip(sums.iter().zip(added)) {
-                *place = (sum + f64::from(*added)) as f32;
+                *place = (sum + added) as f32;
             }
             let known = scores.get(..sums.len()).unwrap_or_default();
             visit((panel * PANEL) as u32, known);

@@ -100,6 +100,12 @@
 //!
 //! A query costs the model's scores and one comparison an item. It allocates nothing: the caller lends a
 //! [`Scratch`] and the list, which grow to what they need and stay so.
+//!
+//! # What is saved
+//!
+//! Every model is written and read by serde, with a format version (another than those that can be read is refused by name),
+//! checked sizes and a checksum of all that is in it. What is read back answers with the same bits, through a text too:
+//! weights of double precision stand there as the whole numbers of their bits.
 
 mod als;
 #[cfg(feature = "approximate")]

@@ -47,6 +47,8 @@ pub struct Faults {
     pub lying_from: Option<u64>,
     /// Bytes that all files together can have.
     pub capacity: Option<u64>,
+    /// Every read of a file fails.
+    pub unreadable: bool,
 }
 
 #[derive(Debug)]
@@ -303,6 +305,9 @@ struct FaultBlob {
 
 impl Blob for FaultBlob {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.files.disk().faults.unreadable {
+            return Err(io::Error::other("the disk cannot be read"));
+        }
         let content = self.inode.lock().unwrap();
         let rest = content.now.get(offset as usize..).unwrap_or_default();
         let count = rest.len().min(buffer.len());

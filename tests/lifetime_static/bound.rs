@@ -89,6 +89,41 @@ fn purchases_to_come_are_those_of_each_customers_own_model() {
         own.future_purchase_probabilities(&history, 20.0, &mut expected);
         assert!((found[i] - expected[i % 4]).abs() < 1e-12, "{i}");
     }
+    let compare = |found: &[f64], single: &dyn Fn(&ParetoNbd, &History) -> f64| {
+        for (i, (history, found)) in histories.iter().zip(found).enumerate() {
+            let own = model.at(&[("z", z[i])]).unwrap();
+            assert_eq!(*found, single(&own, &history), "{i}");
+        }
+    };
+    let found = &mut found;
+    bound
+        .probability_alive_after_batch(&histories, 9.0, found)
+        .unwrap();
+    compare(found, &|own, history| {
+        own.probability_alive_after(history, 9.0)
+    });
+    bound
+        .probability_of_purchase_batch(&histories, 9.0, found)
+        .unwrap();
+    compare(found, &|own, history| {
+        own.probability_of_purchase(history, 9.0)
+    });
+    bound
+        .time_to_purchase_batch(&histories, 0.2, found)
+        .unwrap();
+    compare(found, &|own, history| {
+        own.time_to_purchase(history, 0.2).unwrap_or(f64::INFINITY)
+    });
+    bound
+        .mean_time_to_purchase_batch(&histories, found)
+        .unwrap();
+    compare(found, &|own, history| own.mean_time_to_purchase(history));
+    bound
+        .discounted_residual_purchases_batch(&histories, 0.01, found)
+        .unwrap();
+    compare(found, &|own, history| {
+        own.discounted_residual_purchases(history, 0.01)
+    });
     // Somebody of whom no more is known than the history keeps the laws of any model.
     laws::check_future(&bound).unwrap();
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use postgres::NoTls;
 use tenure::loyalty::{
-    CommandId, Ledger, PostgresError, PostgresOptions, PostgresStore, Receipt, StoreError,
+    Command, CommandId, Key, Ledger, PostgresError, PostgresOptions, PostgresStore, Receipt, Store,
+    StoreError,
 };
 
 use super::schema::Schema;
@@ -120,6 +121,21 @@ impl Proxy {
         });
         Self { port, cuts }
     }
+
+    /// A store whose connections go through it.
+    fn open(&self, schema: &Schema, options: PostgresOptions) -> PostgresStore {
+        let config: postgres::Config = schema.url.parse().unwrap();
+        let mut through = postgres::Config::new();
+        through
+            .host("127.0.0.1")
+            .port(self.port)
+            .user(config.get_user().unwrap());
+        through.dbname(config.get_dbname().unwrap_or("postgres"));
+        if let Some(password) = config.get_password() {
+            through.password(password);
+        }
+        PostgresStore::open_with(move || Ok(through.connect(NoTls)?), options).unwrap()
+    }
 }
 
 fn hand_on(mut near: TcpStream, mut far: TcpStream, commits: &AtomicU32, cuts: &AtomicU32) {
@@ -182,29 +198,60 @@ fn hand_on(mut near: TcpStream, mut far: TcpStream, commits: &AtomicU32, cuts: &
 fn cut_lines_lose_and_duplicate_nothing() {
     let Some(schema) = schema() else { return };
     let proxy = Proxy::new(&schema);
-    let mut config: postgres::Config = schema.url.parse().unwrap();
-    let mut through = postgres::Config::new();
-    through
-        .host("127.0.0.1")
-        .port(proxy.port)
-        .user(config.get_user().unwrap());
-    through.dbname(config.get_dbname().unwrap_or("postgres"));
-    if let Some(password) = config.get_password() {
-        through.password(password);
-    }
-    config = through;
     let options = PostgresOptions {
         connections: 6,
         retry_ms_max: 30_000,
         ..schema.options()
     };
-    let store = PostgresStore::open_with(move || Ok(config.connect(NoTls)?), options).unwrap();
-    let ledger = Ledger::new(store, rules());
+    let ledger = Ledger::new(proxy.open(&schema, options), rules());
     let acknowledged = write(&ledger, 6, 40);
     assert!(proxy.cuts.load(Ordering::Relaxed) > 20, "{:?}", proxy.cuts);
     assert_eq!(acknowledged.len(), 6 * 40);
     // The proxy stays in the way of nobody who only reads.
     check(&schema.open(), &acknowledged);
+}
+
+/// The line is cut in the middle of a batch, and nothing is tried again: nobody knows what became of it. It is there
+/// in whole or not at all, the ledger goes on without being opened again, and the batch sent again is carried out once.
+#[test]
+fn a_batch_that_nobody_heard_of_is_there_in_whole_or_not_at_all() {
+    const COMMANDS: usize = 400;
+    let Some(schema) = schema() else { return };
+    let proxy = Proxy::new(&schema);
+    let options = PostgresOptions {
+        connections: 2,
+        retry_ms_max: 0,
+        ..schema.options()
+    };
+    let ledger = Ledger::new(proxy.open(&schema, options), rules());
+    let direct = schema.open();
+    let mut acknowledged = BTreeMap::new();
+    let (mut none, mut whole) = (0, 0);
+    for n in 0..30 {
+        let gift = |k| gift(&format!("{n}-{k}"), &format!("member {}", k % 50));
+        let batch: Vec<Command> = (0..COMMANDS).map(gift).collect();
+        let results = ledger.submit_batch(&batch).or_else(|error| {
+            assert!(matches!(error, StoreError::Postgres(_)), "{error}");
+            let names: Vec<Key> = batch.iter().map(|c| Key::Deed(c.id.clone())).collect();
+            let found = direct.load(&names).unwrap();
+            let there = found.iter().filter(|found| found.record.is_some()).count();
+            assert!(there == 0 || there == COMMANDS, "{there} of a batch");
+            let again = ledger.submit_batch(&batch)?;
+            let replayed = again.iter().filter(|r| r.as_ref().unwrap().replayed);
+            match replayed.count() {
+                // The server may have carried it out since.
+                COMMANDS => whole += 1,
+                0 if there == 0 => none += 1,
+                count => panic!("{count} of a batch of which {there} were there"),
+            }
+            Ok::<_, StoreError>(again)
+        });
+        for (command, result) in batch.into_iter().zip(results.unwrap()) {
+            acknowledged.insert(command.id, result.unwrap().receipt);
+        }
+    }
+    assert!(none > 0 && whole > 0, "{none} times nothing, {whole} whole");
+    check(&direct, &acknowledged);
 }
 
 /// A commit that the server gives up because it took too long is not there, and is not tried again.

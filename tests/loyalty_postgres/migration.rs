@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use tenure::loyalty::{PostgresError, PostgresOptions, PostgresStore, StoreError};
+use tenure::loyalty::{Ledger, Points, PostgresError, PostgresOptions, PostgresStore, StoreError};
 
-use super::shared::{check, client, gift, ledger, schema};
+use super::schema::Schema;
+use super::shared::{check, client, gift, instant, ledger, rules, schema};
 
 #[test]
 fn a_schema_is_made_once_and_found_again() {
@@ -23,8 +24,82 @@ fn a_schema_is_made_once_and_found_again() {
             .query_one(&versions, &[])
             .unwrap()
             .get::<_, i64>(0),
-        1
+        2
     );
+}
+
+/// What version 1 made of an empty database.
+fn make_version_1(schema: &Schema) {
+    let script = concat!(
+        "create schema @; create table @.migration (version integer primary key, form integer not null, \
+         applied_at timestamptz not null default now());",
+        include_str!("../../src/loyalty/postgres/schema_1.sql"),
+        "insert into @.migration values (1, 1);"
+    );
+    client(schema)
+        .batch_execute(&script.replace('@', &schema.name))
+        .unwrap();
+}
+
+/// Books the last commit of one ledger in another as a writer of version 1 does: of the records that it changed those
+/// with a version above 1 were there.
+fn book_as_version_1(from: &Schema, to: &Schema, changed: &[&str]) {
+    let names = changed.join("', '");
+    let columns = |there: &str, columns: &str| {
+        let column = |column: &str| {
+            format!(
+                "coalesce(array_agg({column} order by key) filter (where version {there} 1), '{{}}')"
+            )
+        };
+        columns
+            .split(", ")
+            .map(column)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let book = format!(
+        "select {to}.commit(0, false, {there}, {new}, '{{}}', '{{}}', '{{}}', j.entries, j.token, j.body, j.postings::text) \
+         from {from}.record r, (select * from {from}.journal order by last desc limit 1) j where r.key in ('{names}') \
+         group by j.entries, j.token, j.body, j.postings::text",
+        to = to.name,
+        from = from.name,
+        there = columns(">", "key, version - 1, r.body, available, debt"),
+        new = columns("=", "key, long_key, account, r.body, available, debt"),
+    );
+    client(to).query_one(&book, &[]).unwrap();
+}
+
+#[test]
+fn a_schema_of_version_1_is_brought_up_to_date_while_its_writers_go_on() {
+    let (Some(old), Some(now)) = (schema(), schema()) else {
+        return;
+    };
+    make_version_1(&old);
+    let newer = ledger(&now);
+    newer.submit(gift("one", "ann")).unwrap();
+    book_as_version_1(&now, &old, &["mann", "done"]);
+
+    let store = old.open();
+    assert_eq!(store.verify(None).unwrap().commits, 1);
+    newer.submit(gift("two", "ann")).unwrap();
+    book_as_version_1(&now, &old, &["mann", "dtwo"]);
+    let taken = format!("select setval('{}.lot_number', 1000)", old.name);
+    client(&old).execute(&taken, &[]).unwrap();
+
+    assert_eq!(store.verify(None).unwrap().commits, 2);
+    let ledger = Ledger::new(store, rules());
+    assert!(ledger.submit(gift("two", "ann")).unwrap().replayed);
+    let batch = [gift("three", "ann"), gift("four", "bob")];
+    assert!(
+        ledger
+            .submit_batch(&batch)
+            .unwrap()
+            .iter()
+            .all(Result::is_ok)
+    );
+    let ann = ledger.account(&"ann".into(), instant()).unwrap();
+    assert_eq!(ann.available, Points(30));
+    check(ledger.store(), &BTreeMap::new());
 }
 
 #[test]
@@ -39,7 +114,7 @@ fn a_newer_schema_is_refused() {
             error,
             PostgresError::Newer {
                 found: 7,
-                known: 1,
+                known: 2,
                 ..
             }
         ),
@@ -80,7 +155,7 @@ fn a_writer_needs_no_right_to_make_anything() {
         PostgresStore::open_with(move || Ok(config.connect(postgres::NoTls)?), options)
     };
     let store = open(schema.options()).unwrap();
-    let ledger = tenure::loyalty::Ledger::new(store, super::shared::rules());
+    let ledger = Ledger::new(store, rules());
     ledger.submit(gift("one", "ann")).unwrap();
     ledger.store().verify(None).unwrap();
     let elsewhere = PostgresOptions {
@@ -133,7 +208,7 @@ fn a_store_says_what_it_needs() {
         },
     )
     .unwrap();
-    let ledger = tenure::loyalty::Ledger::new(store, super::shared::rules());
+    let ledger = Ledger::new(store, rules());
     ledger.submit(gift("one", "ann")).unwrap();
     let mut answer = None;
     let store = ledger.store();

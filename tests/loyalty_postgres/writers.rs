@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use tenure::loyalty::{
-    Action, Command, CommandId, Earn, Ledger, LedgerError, Points, PostgresStore, Purse, Rational,
-    Receipt, Redeem,
+    Action, Batch, Command, CommandId, Earn, Key, Ledger, LedgerError, Points, PostgresStore,
+    Purse, Rational, Receipt, Redeem, Store,
 };
 
 use super::shared::{check, client, gift, instant, ledger, rules, schema};
@@ -163,6 +163,112 @@ fn what_is_read_as_absent_stays_absent() {
         1
     );
     check(ledgers[0].store(), &BTreeMap::new());
+}
+
+/// Where rows lie is remembered from loading to committing; meanwhile somebody may have moved all of them.
+#[test]
+fn rows_that_lie_elsewhere_by_now_are_found() {
+    let Some(schema) = schema() else { return };
+    let store = schema.open();
+    let ledger = Ledger::new(&store, rules());
+    let members = ["ann", "bob", "cho"];
+    let keys: Vec<Key> = members
+        .iter()
+        .map(|name| Key::Member((*name).into()))
+        .collect();
+    let deeds = |n: usize| members.map(|name| gift(&format!("{name} {n}"), name));
+    for n in 0..3 {
+        assert!(
+            ledger
+                .submit_batch(&deeds(n))
+                .unwrap()
+                .iter()
+                .all(Result::is_ok)
+        );
+    }
+    let loaded = store.load(&keys).unwrap();
+    let places = format!(
+        "select array_agg(ctid::text order by key) from {}.record where key like 'm%'",
+        schema.name
+    );
+    let mut beside = client(&schema);
+    let mut lie = || {
+        beside
+            .query_one(&places, &[])
+            .unwrap()
+            .get::<_, Vec<String>>(0)
+    };
+    let before = lie();
+    client(&schema)
+        .batch_execute(&format!("vacuum full {}.record", schema.name))
+        .unwrap();
+    assert_ne!(lie(), before);
+
+    // The states as they are, at a higher version.
+    let changed = keys.iter().zip(&loaded);
+    let changed = changed.map(|(key, found)| (key.clone(), found.record.clone().unwrap()));
+    let batch = Batch {
+        expected: keys
+            .iter()
+            .cloned()
+            .zip(loaded.iter().map(|found| found.version))
+            .collect(),
+        changed: changed.collect(),
+        entries: vec![],
+    };
+    store.commit(batch).unwrap();
+    let found = store.load(&keys).unwrap();
+    for (found, before) in found.iter().zip(&loaded) {
+        assert_eq!(
+            (found.version, &found.record),
+            (before.version + 1, &before.record)
+        );
+    }
+}
+
+/// The server uses a place again: a later version of the same row may lie where an earlier one lay.
+#[test]
+fn a_place_of_another_version_is_not_the_row() {
+    let Some(schema) = schema() else { return };
+    let ledger = ledger(&schema);
+    let change = |n: usize| {
+        let batch = [gift(&format!("a{n}"), "ann"), gift(&format!("b{n}"), "bob")];
+        assert!(
+            ledger
+                .submit_batch(&batch)
+                .unwrap()
+                .iter()
+                .all(Result::is_ok)
+        );
+    };
+    (0..5).for_each(change);
+    let mut beside = client(&schema);
+    let name = &schema.name;
+    let rows = format!(
+        "select array_agg(version order by key), array_agg(ctid::text order by key) \
+         from {name}.record where key in ('mann', 'mbob')"
+    );
+    let mut lie = || {
+        let row = beside.query_one(&rows, &[]).unwrap();
+        (row.get::<_, Vec<i64>>(0), row.get::<_, Vec<String>>(1))
+    };
+    let (versions, places) = lie();
+    let mut stale = client(&schema);
+    let commit = format!(
+        "select {name}.commit(0, false, '{{mann,mbob}}', $1, $2::text[]::tid[], '{{x,x}}', '{{0,0}}', '{{0,0}}', \
+         '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', 1, 'token', 'body', '[]')"
+    );
+    let mut again = 0;
+    for n in 5..150 {
+        change(n);
+        let (now, at) = lie();
+        again +=
+            usize::from(now != versions && at.iter().zip(&places).any(|(at, before)| at == before));
+        let error = stale.query_one(&commit, &[&versions, &places]).unwrap_err();
+        assert_eq!(error.code().unwrap().code(), "TN001", "{error}");
+    }
+    assert!(again > 0, "no place was used again");
+    check(ledger.store(), &BTreeMap::new());
 }
 
 #[test]

@@ -16,7 +16,9 @@ use nalgebra::{DMatrix, DVector};
 use super::stages::Stages;
 use super::{BetaGeometric, Form};
 use crate::numeric::beta::ln_beta_ratio;
+use crate::numeric::elementary::{exp_all, ln_1p, ln_1p_all};
 use crate::numeric::gamma::{digamma_diff, ln_gamma_ratio, trigamma_diff};
+use crate::numeric::lanes::Level;
 use crate::numeric::optimise::Evaluation;
 use crate::numeric::reduce::sum_chunks;
 use crate::summary::{DistinctHistories, Numbering};
@@ -154,15 +156,17 @@ impl Likelihood {
             of.customers * (ln_gamma_ratio(r, stages) + ln_beta_ratio(a, b, tosses))
         });
         let ln_alpha = alpha.ln();
-        let mut value: f64 = of_frequencies.sum();
-        let ages = self.ages.iter().map(|at| {
-            let ln = ln_one_plus(at.age / alpha);
-            value -= r * at.customers * ln + at.stages * (ln_alpha + ln);
-            ln
+        let level = Level::detect();
+        let logarithms = |mut ratios: Vec<f64>| {
+            ln_1p_all(level, &mut ratios);
+            ratios
+        };
+        let ages = logarithms(self.ages.iter().map(|at| at.age / alpha).collect());
+        let recencies = logarithms(self.recencies.iter().map(|time| time / alpha).collect());
+        let of_ages = self.ages.iter().zip(&ages);
+        let value = of_ages.fold(of_frequencies.sum(), |value: f64, (at, ln)| {
+            value - (r * at.customers * ln + at.stages * (ln_alpha + ln))
         });
-        let ages: Vec<f64> = ages.collect();
-        let recencies = self.recencies.iter().map(|time| ln_one_plus(time / alpha));
-        let recencies: Vec<f64> = recencies.collect();
         let of_rows = sum_chunks(
             self.rows.len(),
             |range| self.value_of_rows(range, model, &ages, &recencies),
@@ -181,12 +185,17 @@ impl Likelihood {
     ) -> f64 {
         let k = self.form.k;
         let mut value = 0.0;
-        let mut product = LnProduct::default();
-        for same_x in self.rows[range].chunk_by(|left, right| left.purchases == right.purchases) {
+        let rows = &self.rows[range];
+        // u, or −∞ where nobody can have left.
+        let mut odds = Vec::with_capacity(rows.len());
+        for same_x in rows.chunk_by(|left, right| left.purchases == right.purchases) {
             let purchases = same_x[0].purchases;
             let tosses = self.form.tosses(purchases);
             let exponent = model.r + self.form.stages(purchases);
-            let ln_odds = model.a.ln() - (model.b + (tosses - 1.0)).ln();
+            let ln_odds = match tosses > 0.0 {
+                true => model.a.ln() - (model.b + (tosses - 1.0)).ln(),
+                false => f64::NEG_INFINITY,
+            };
             for at in same_x {
                 let mut u =
                     ln_odds + exponent * (ages[at.age as usize] - recencies[at.recency as usize]);
@@ -198,10 +207,14 @@ impl Likelihood {
                     value += at.customers * ln_stages;
                     u -= ln_stages;
                 }
-                if tosses > 0.0 {
-                    product.times_one_plus_exp(u, at.customers);
-                }
+                odds.push(u);
             }
+        }
+        let mut powers = odds.clone();
+        exp_all(Level::detect(), &mut powers);
+        let mut product = LnProduct::default();
+        for (at, (u, power)) in rows.iter().zip(odds.into_iter().zip(powers)) {
+            product.times_one_plus_exp(u, power, at.customers);
         }
         value + product.ln()
     }
@@ -310,11 +323,6 @@ impl Likelihood {
     }
 }
 
-/// ln(1 + y) for y ≥ 0; where 1 + y hardly rounds, by the faster of two functions.
-fn ln_one_plus(y: f64) -> f64 {
-    if y > 0.5 { (1.0 + y).ln() } else { y.ln_1p() }
-}
-
 /// Σ n ln(1 + eᵘ) with few logarithms: of a product, as long as that is a number.
 struct LnProduct {
     sum: f64,
@@ -331,15 +339,20 @@ impl Default for LnProduct {
 }
 
 impl LnProduct {
-    fn times_one_plus_exp(&mut self, u: f64, customers: f64) {
+    /// With eᵘ.
+    fn times_one_plus_exp(&mut self, u: f64, power: f64, customers: f64) {
         const LARGE: f64 = 1e200;
         // Their exponential leaves room below the largest number.
         const LARGEST: f64 = 200.0;
-        if customers > 1.0 || u > LARGEST {
-            self.sum += customers * (u.max(0.0) + (-u.abs()).exp().ln_1p());
+        if u > LARGEST {
+            self.sum += customers * (u + (-u).exp().ln_1p());
             return;
         }
-        self.product *= 1.0 + u.exp();
+        if customers > 1.0 {
+            self.sum += customers * ln_1p(power);
+            return;
+        }
+        self.product *= 1.0 + power;
         if self.product > LARGE {
             self.sum += self.product.ln();
             self.product = 1.0;

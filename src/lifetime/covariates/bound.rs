@@ -210,6 +210,20 @@ impl<M: PurchaseBase> PurchaseModel for Bound<M> {
             |model, part, out| model.scheduled_purchases_batch(part, schedule, out),
         )
     }
+
+    fn discounted_residual_purchases_batch(
+        &self,
+        histories: &Histories,
+        rate: f64,
+        out: &mut [f64],
+    ) -> Result<(), DataError> {
+        self.batch(
+            histories,
+            out,
+            |model, history| model.discounted_residual_purchases(history, rate),
+            |model, part, out| model.discounted_residual_purchases_batch(part, rate, out),
+        )
+    }
 }
 
 impl<M: PurchaseBase> PurchaseDistribution for Bound<M> {
@@ -297,5 +311,64 @@ impl<M: PurchaseBase + FuturePurchases> FuturePurchases for Bound<M> {
     fn probability_of_any_purchase(&self, history: &History) -> f64 {
         let mean = self.mean(history, |model| model.probability_of_any_purchase(history));
         mean.min(1.0)
+    }
+
+    fn probability_alive_after_batch(
+        &self,
+        histories: &Histories,
+        delay: f64,
+        out: &mut [f64],
+    ) -> Result<(), DataError> {
+        self.batch(
+            histories,
+            out,
+            |model, history| model.probability_alive_after(history, delay),
+            |model, part, out| model.probability_alive_after_batch(part, delay, out),
+        )
+    }
+
+    fn probability_of_purchase_batch(
+        &self,
+        histories: &Histories,
+        t: f64,
+        out: &mut [f64],
+    ) -> Result<(), DataError> {
+        self.batch(
+            histories,
+            out,
+            |model, history| model.probability_of_purchase(history, t),
+            |model, part, out| model.probability_of_purchase_batch(part, t, out),
+        )
+    }
+
+    fn time_to_purchase_batch(
+        &self,
+        histories: &Histories,
+        probability: f64,
+        out: &mut [f64],
+    ) -> Result<(), DataError> {
+        self.batch(
+            histories,
+            out,
+            |model, history| {
+                model
+                    .time_to_purchase(history, probability)
+                    .unwrap_or(f64::INFINITY)
+            },
+            |model, part, out| model.time_to_purchase_batch(part, probability, out),
+        )
+    }
+
+    fn mean_time_to_purchase_batch(
+        &self,
+        histories: &Histories,
+        out: &mut [f64],
+    ) -> Result<(), DataError> {
+        self.batch(
+            histories,
+            out,
+            |model, history| model.mean_time_to_purchase(history),
+            |model, part, out| model.mean_time_to_purchase_batch(part, out),
+        )
     }
 }

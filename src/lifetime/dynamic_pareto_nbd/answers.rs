@@ -1,7 +1,9 @@
 //! What the model answers: who is alive, how many purchases will follow.
 
-use super::design::{Columns, Rates};
-use super::likelihood::{Standing, standing};
+use std::convert::Infallible;
+
+use super::design::{Columns, Design, Rates};
+use super::likelihood::{at, standing};
 use super::{Coefficients, DynamicParetoNbd, beyond_sense};
 use crate::error::{ConfigError, Error};
 use crate::event::Timestamp;
@@ -17,8 +19,7 @@ impl DynamicParetoNbd {
     /// # Errors
     /// As [`log_likelihood_of`](Self::log_likelihood_of).
     pub fn probability_alive(&self, data: &PathHistories<'_>) -> Result<Vec<f64>, Error> {
-        let standings = self.standings(data)?;
-        Ok(standings.iter().map(|standing| standing.alive).collect())
+        self.ahead(data, &[], |outlook, _| outlook.alive)
     }
 
     /// The probability that each row's customer is still alive some time after the end of the
@@ -31,9 +32,7 @@ impl DynamicParetoNbd {
         data: &PathHistories<'_>,
         delay: f64,
     ) -> Result<Vec<f64>, Error> {
-        self.ahead(data, &[delay], |standing, reached| {
-            standing.alive * reached.iter().fold(1.0, |_, reached| reached.stayed)
-        })
+        self.ahead(data, &[delay], alive_after)
     }
 
     /// The expected number of purchases of each row's customer in the `horizon` after the end of the
@@ -49,10 +48,7 @@ impl DynamicParetoNbd {
         data: &PathHistories<'_>,
         horizon: f64,
     ) -> Result<Vec<f64>, Error> {
-        self.ahead(data, &[horizon], |standing, reached| {
-            let purchases = reached.iter().map(|reached| reached.exposure);
-            standing.alive * standing.rate * purchases.sum::<f64>()
-        })
+        self.ahead(data, &[horizon], purchases)
     }
 
     /// The expected purchases of all customers together in the `horizon` after the end of the
@@ -73,13 +69,9 @@ impl DynamicParetoNbd {
         data: &PathHistories<'_>,
         schedule: &Schedule,
     ) -> Result<Vec<f64>, Error> {
-        let mut terms: Vec<(f64, f64)> = schedule.iter().collect();
-        terms.sort_unstable_by(|left, right| left.0.total_cmp(&right.0));
-        let horizons: Vec<f64> = terms.iter().map(|&(horizon, _)| horizon).collect();
-        self.ahead(data, &horizons, |standing, reached| {
-            let weighed = terms.iter().zip(reached);
-            let weighed = weighed.map(|(&(_, weight), reached)| weight * reached.exposure);
-            standing.alive * standing.rate * weighed.sum::<f64>()
+        let (horizons, weights) = in_order(schedule);
+        self.ahead(data, &horizons, |outlook, reached| {
+            outlook.weighed_purchases(&weights, reached)
         })
     }
 
@@ -140,18 +132,12 @@ impl DynamicParetoNbd {
     ) -> Result<f64, Error> {
         let walk = Walk::new(self, data)?;
         let horizon = horizon.max(0.0);
-        walk.check(first_purchase, horizon)?;
+        check_covered(data, first_purchase, horizon)?;
         let mut exposure = 0.0;
         let horizons = std::iter::once(horizon);
-        walk.along(
-            customer,
-            first_purchase,
-            self.base.beta(),
-            horizons,
-            |reached| {
-                exposure = reached.exposure;
-            },
-        )?;
+        walk.along(customer, first_purchase, horizons, |reached| {
+            exposure = reached.exposure;
+        })?;
         Ok(self.base.r() / self.base.alpha() * exposure)
     }
 
@@ -182,13 +168,13 @@ impl DynamicParetoNbd {
         let mut sums = vec![0.0; steps as usize];
         if let Some(&start) = firsts.iter().min() {
             let walk = Walk::new(self, data)?;
-            walk.check(start, step * f64::from(steps))?;
+            check_covered(data, start, step * f64::from(steps))?;
             let rate = self.base.r() / self.base.alpha();
             for (&customer, &first) in data.histories().customer().iter().zip(&firsts) {
                 let late = data.time_between(start, first);
                 let ends = (1..=steps).map(|i| step * f64::from(i) - late);
                 let mut sums = sums.iter_mut();
-                walk.along(customer, first, self.base.beta(), ends, |reached| {
+                walk.along(customer, first, ends, |reached| {
                     if let Some(sum) = sums.next() {
                         *sum += rate * reached.exposure;
                     }
@@ -208,59 +194,99 @@ impl DynamicParetoNbd {
         Ok(points.collect())
     }
 
-    fn standings(&self, data: &PathHistories<'_>) -> Result<Vec<Standing>, Error> {
-        let (design, rates) = self.arranged(data)?;
-        let coefficients = self.coefficients();
-        let point = self.point(&coefficients);
-        let rows = design.rows.iter();
-        Ok(rows
-            .map(|row| standing(&design, row, &rates, &point))
-            .collect())
-    }
-
-    /// An answer for each row from where the customer stands, and what is reached at each horizon.
-    fn ahead(
+    /// An answer for each row from where the customer stands, and what is reached at each of some
+    /// ascending horizons.
+    fn ahead<T>(
         &self,
         data: &PathHistories<'_>,
         horizons: &[f64],
-        answer: impl Fn(&Outlook, &[Reached]) -> f64,
-    ) -> Result<Vec<f64>, Error> {
-        let walk = Walk::new(self, data)?;
-        for &horizon in horizons {
-            walk.check(data.end(), horizon)?;
-        }
-        let standings = self.standings(data)?;
-        let histories = data.histories();
-        let customers = histories.customer().iter().zip(histories.frequency());
+        answer: impl Fn(&Outlook, &[Reached]) -> T,
+    ) -> Result<Vec<T>, Error> {
+        let longest = longest_covered(data, horizons)?;
+        let rows = 0..data.histories().len();
+        let design = Design::of_rows(data, &self.columns(data)?, rows, longest)?;
+        Ok(self.answers(&design, horizons, answer)?)
+    }
+
+    /// The same of rows that are arranged already.
+    pub(super) fn answers<T>(
+        &self,
+        design: &Design,
+        horizons: &[f64],
+        answer: impl Fn(&Outlook, &[Reached]) -> T,
+    ) -> Result<Vec<T>, ConfigError> {
+        let coefficients = self.coefficients();
+        let rates = coefficients.rates(design)?;
+        let point = self.point(&coefficients);
         let mut reached = Vec::with_capacity(horizons.len());
-        let answers = customers
-            .zip(&standings)
-            .map(|((&customer, &x), standing)| {
-                reached.clear();
-                let horizons = horizons.iter().copied();
-                walk.along(customer, data.end(), standing.leave_clock, horizons, |at| {
-                    reached.push(at);
-                })?;
-                let outlook = Outlook {
-                    alive: standing.alive,
-                    rate: (self.base.r() + f64::from(x)) / standing.buy_clock,
-                };
-                Ok(answer(&outlook, &reached))
-            });
-        answers.collect()
+        let answers = design.rows.iter().map(|row| {
+            let standing = standing(design, row, &rates, &point);
+            let segments = design.ahead(row).iter();
+            let segments = segments.map(|segment| (segment.length, at(&rates, segment.level)));
+            reached.clear();
+            let Ok(()) = along(
+                (point.s, standing.leave_clock),
+                segments.map(Ok::<_, Infallible>),
+                horizons.iter().copied(),
+                |at| reached.push(at),
+            );
+            let outlook = Outlook {
+                alive: standing.alive,
+                rate: (point.r + row.purchases) / standing.buy_clock,
+            };
+            answer(&outlook, &reached)
+        });
+        Ok(answers.collect())
     }
 }
 
+/// The longest of some horizons, of which all must be covered.
+pub(super) fn longest_covered(
+    data: &PathHistories<'_>,
+    horizons: &[f64],
+) -> Result<f64, ConfigError> {
+    for &horizon in horizons {
+        check_covered(data, data.end(), horizon)?;
+    }
+    Ok(horizons.iter().copied().fold(0.0, f64::max))
+}
+
+/// A schedule's horizons in ascending order, and their weights.
+pub(super) fn in_order(schedule: &Schedule) -> (Vec<f64>, Vec<f64>) {
+    let mut terms: Vec<(f64, f64)> = schedule.iter().collect();
+    terms.sort_unstable_by(|left, right| left.0.total_cmp(&right.0));
+    terms.into_iter().unzip()
+}
+
 /// A customer at the end of the observation.
-struct Outlook {
-    alive: f64,
+pub(super) struct Outlook {
+    pub(super) alive: f64,
     /// The expected rate of purchases without covariates, if alive.
     rate: f64,
 }
 
+impl Outlook {
+    /// The expected purchases until each of the times reached, weighted and added up.
+    pub(super) fn weighed_purchases(&self, weights: &[f64], reached: &[Reached]) -> f64 {
+        let weighed = weights.iter().zip(reached);
+        let exposure: f64 = weighed.map(|(weight, at)| weight * at.exposure).sum();
+        self.alive * self.rate * exposure
+    }
+}
+
+/// P(alive) at the only time reached.
+pub(super) fn alive_after(outlook: &Outlook, reached: &[Reached]) -> f64 {
+    outlook.alive * reached.iter().fold(1.0, |_, reached| reached.stayed)
+}
+
+/// The expected purchases until the only time reached.
+pub(super) fn purchases(outlook: &Outlook, reached: &[Reached]) -> f64 {
+    outlook.weighed_purchases(&[1.0], reached)
+}
+
 /// What somebody alive at the start has reached at some time after it.
 #[derive(Debug, Clone, Copy)]
-struct Reached {
+pub(super) struct Reached {
     /// The expected time on the clock of the purchases, spent alive.
     exposure: f64,
     /// The probability to be alive.
@@ -272,7 +298,8 @@ struct Walk<'w, 'p> {
     data: &'w PathHistories<'p>,
     columns: Columns,
     coefficients: Coefficients,
-    shape: f64,
+    /// s and β.
+    leaving: (f64, f64),
 }
 
 impl<'w, 'p> Walk<'w, 'p> {
@@ -281,83 +308,22 @@ impl<'w, 'p> Walk<'w, 'p> {
             data,
             columns: model.columns(data)?,
             coefficients: model.coefficients(),
-            shape: model.base.s(),
+            leaving: (model.base.s(), model.base.beta()),
         })
     }
 
-    /// The covariates must reach as far as a time after an instant.
-    fn check(&self, from: Timestamp, horizon: f64) -> Result<(), ConfigError> {
-        // A horizon in months may miss the end by the rounding of a quotient.
-        const ROUNDING: f64 = 1e-12;
-        let grid = self.data.paths().grid();
-        let covered = self.data.time_between(from, grid.end());
-        let inside = grid.period_at(from).is_some() || from == grid.end();
-        // NaN is no time, as everywhere.
-        if horizon.max(0.0) <= 0.0 || (inside && horizon <= covered * (1.0 + ROUNDING)) {
-            return Ok(());
-        }
-        let unit = self.data.histories().unit().plural();
-        Err(ConfigError::OutOfRange {
-            setting: "horizon",
-            value: format!(
-                "{horizon} {unit} from {from}, with covariates from {} to {}",
-                grid.first(),
-                grid.end()
-            ),
-            expected: "a time that the covariates cover: give their values for the time to come",
-        })
-    }
-
-    /// Calls `at` with what is reached at each of some ascending times after `from`, given where the
-    /// clock of leaving (β + B) stands there.
+    /// Calls `at` with what is reached at each of some ascending times after `from`, by a new customer.
     fn along(
         &self,
         customer: u32,
         from: Timestamp,
-        leave_clock: f64,
         times: impl Iterator<Item = f64>,
-        mut at: impl FnMut(Reached),
+        at: impl FnMut(Reached),
     ) -> Result<(), Error> {
-        let mut stretches = self.data.since(from);
-        let mut here: Option<(f64, Rates)> = None;
-        // The time, the exposure and the clock of leaving at the start of the segment.
-        let (mut begun, mut exposure, mut left) = (0.0, 0.0, 0.0);
-        'times: for time in times {
-            // A time that is not positive is none, and one past the end is so by a rounding.
-            while time > begun {
-                let (length, rates) = match here {
-                    Some(segment) => segment,
-                    None => match stretches.next() {
-                        Some(stretch) => (stretch.length, self.rates(customer, stretch.period)?),
-                        None => break,
-                    },
-                };
-                here = Some((length, rates));
-                let part = length.min(time - begun);
-                let stays = time_to_stay(self.shape, (leave_clock + left) / rates.leave, part);
-                let gained = self.stayed(left, leave_clock) * rates.buy * stays;
-                let (exposed, gone) = (exposure + gained, left + rates.leave * part);
-                if part < length {
-                    at(self.reached(exposed, gone, leave_clock));
-                    continue 'times;
-                }
-                (begun, exposure, left) = (begun + length, exposed, gone);
-                here = None;
-            }
-            at(self.reached(exposure, left, leave_clock));
-        }
-        Ok(())
-    }
-
-    fn reached(&self, exposure: f64, left: f64, leave_clock: f64) -> Reached {
-        Reached {
-            exposure,
-            stayed: self.stayed(left, leave_clock),
-        }
-    }
-
-    fn stayed(&self, left: f64, leave_clock: f64) -> f64 {
-        (-self.shape * (left / leave_clock).ln_1p()).exp()
+        let stretches = self.data.since(from);
+        let segments =
+            stretches.map(|stretch| Ok((stretch.length, self.rates(customer, stretch.period)?)));
+        along(self.leaving, segments, times, at)
     }
 
     fn rates(&self, customer: u32, period: u32) -> Result<Rates, Error> {
@@ -376,4 +342,76 @@ impl<'w, 'p> Walk<'w, 'p> {
         let place = || format!("for customer {customer} in period {period}");
         Ok(rates.ok_or_else(|| beyond_sense(place()))?)
     }
+}
+
+/// The covariates must reach as far as a time after an instant.
+fn check_covered(
+    data: &PathHistories<'_>,
+    from: Timestamp,
+    horizon: f64,
+) -> Result<(), ConfigError> {
+    // A horizon in months may miss the end by the rounding of a quotient.
+    const ROUNDING: f64 = 1e-12;
+    let grid = data.paths().grid();
+    let covered = data.time_between(from, grid.end());
+    let inside = grid.period_at(from).is_some() || from == grid.end();
+    // NaN is no time, as everywhere.
+    if horizon.max(0.0) <= 0.0 || (inside && horizon <= covered * (1.0 + ROUNDING)) {
+        return Ok(());
+    }
+    let unit = data.histories().unit().plural();
+    Err(ConfigError::OutOfRange {
+        setting: "horizon",
+        value: format!(
+            "{horizon} {unit} from {from}, with covariates from {} to {}",
+            grid.first(),
+            grid.end()
+        ),
+        expected: "a time that the covariates cover: give their values for the time to come",
+    })
+}
+
+/// Calls `at` with what is reached at each of some ascending times, given s, where the clock of leaving
+/// (β + B) stands, and the segments to come.
+fn along<E>(
+    (shape, leave_clock): (f64, f64),
+    mut segments: impl Iterator<Item = Result<(f64, Rates), E>>,
+    times: impl Iterator<Item = f64>,
+    mut at: impl FnMut(Reached),
+) -> Result<(), E> {
+    let stayed = |left: f64| (-shape * (left / leave_clock).ln_1p()).exp();
+    let mut here: Option<(f64, Rates)> = None;
+    // The time, the exposure and the clock of leaving at the start of the segment.
+    let (mut begun, mut exposure, mut left) = (0.0, 0.0, 0.0);
+    'times: for time in times {
+        // A time that is not positive is none, and one past the end is so by a rounding.
+        while time > begun {
+            let (length, rates) = match here {
+                Some(segment) => segment,
+                None => match segments.next() {
+                    Some(segment) => segment?,
+                    None => break,
+                },
+            };
+            here = Some((length, rates));
+            let part = length.min(time - begun);
+            let stays = time_to_stay(shape, (leave_clock + left) / rates.leave, part);
+            let exposed = exposure + stayed(left) * rates.buy * stays;
+            let gone = left + rates.leave * part;
+            if part < length {
+                at(Reached {
+                    exposure: exposed,
+                    stayed: stayed(gone),
+                });
+                continue 'times;
+            }
+            (begun, exposure, left) = (begun + length, exposed, gone);
+            here = None;
+        }
+        at(Reached {
+            exposure,
+            stayed: stayed(left),
+        });
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::error::{ConfigError, DataError, Error};
+use crate::error::{ConfigError, DataError};
 use crate::summary::{CovariatePaths, Numbering, PathHistories, Stretch};
 
 /// The most that |γ · z| may be: rates that differ by a factor of e²⁰⁰ either way are none.
@@ -84,11 +84,12 @@ pub(super) struct Segment {
     pub(super) level: u32,
 }
 
-/// A customer: x, and the segments before and after the last purchase.
+/// A customer: x, and the segments before and after the last purchase and after the observation.
 pub(super) struct Row {
     pub(super) purchases: f64,
     before: Range<usize>,
     after: Range<usize>,
+    ahead: Range<usize>,
 }
 
 /// Customers as segments of few distinct levels of their covariates.
@@ -104,21 +105,37 @@ pub(super) struct Design {
 }
 
 impl Design {
+    /// All rows, with nothing ahead.
+    ///
     /// # Errors
     /// [`DataError::Uncovered`], which [`PathHistories`] has ruled out.
-    pub(super) fn new(data: &PathHistories<'_>, columns: &Columns) -> Result<Self, Error> {
+    pub(super) fn new(data: &PathHistories<'_>, columns: &Columns) -> Result<Self, DataError> {
+        Self::of_rows(data, columns, 0..data.histories().len(), 0.0)
+    }
+
+    /// Some rows, with what lies ahead of them within a horizon.
+    ///
+    /// # Errors
+    /// [`DataError::Uncovered`] where a customer has no value in the horizon.
+    pub(super) fn of_rows(
+        data: &PathHistories<'_>,
+        columns: &Columns,
+        rows: Range<usize>,
+        horizon: f64,
+    ) -> Result<Self, DataError> {
         let mut levels = Levels::new(columns);
         let mut design = Self {
             trans: columns.trans.len(),
             life: columns.life.len(),
-            rows: Vec::with_capacity(data.histories().len()),
+            rows: Vec::with_capacity(rows.len()),
             segments: Vec::new(),
             levels: Vec::new(),
             sums: vec![0.0; columns.trans.len()],
         };
         let histories = data.histories();
         let customers = histories.customer().iter().zip(histories.frequency());
-        for (row, (&customer, &frequency)) in customers.enumerate() {
+        let customers = customers.enumerate().skip(rows.start).take(rows.len());
+        for (row, (&customer, &frequency)) in customers {
             let (before, after) = data.stretches(row);
             let start = design.segments.len();
             for stretch in before {
@@ -136,10 +153,22 @@ impl Design {
                 design.segments.push(segment);
             }
             join_equal(&mut design.segments, last);
+            let end = design.segments.len();
+            let mut reached = 0.0;
+            for stretch in data.since(data.end()) {
+                if reached >= horizon {
+                    break;
+                }
+                let segment = levels.segment(data.paths(), customer, stretch)?;
+                reached += segment.length;
+                design.segments.push(segment);
+            }
+            join_equal(&mut design.segments, end);
             design.rows.push(Row {
                 purchases: f64::from(frequency),
                 before: start..last,
-                after: last..design.segments.len(),
+                after: last..end,
+                ahead: end..design.segments.len(),
             });
             let sums = data.covariate_sums(row);
             for (sum, &column) in design.sums.iter_mut().zip(&columns.trans) {
@@ -156,6 +185,11 @@ impl Design {
 
     pub(super) fn after(&self, row: &Row) -> &[Segment] {
         self.segments.get(row.after.clone()).unwrap_or_default()
+    }
+
+    /// The last segment may reach beyond the horizon.
+    pub(super) fn ahead(&self, row: &Row) -> &[Segment] {
+        self.segments.get(row.ahead.clone()).unwrap_or_default()
     }
 
     /// A level's covariates of the purchases and of leaving.

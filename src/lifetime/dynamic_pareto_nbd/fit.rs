@@ -10,6 +10,7 @@ use super::{DynamicParetoNbd, Effect};
 use crate::error::{ConfigError, Error, FitError};
 use crate::lifetime::covariates::EQUAL;
 use crate::lifetime::fit::{Ending, Support, Verdict, search};
+use crate::lifetime::pareto_nbd::NAMES;
 use crate::lifetime::rates::Counts;
 use crate::lifetime::{FitOptions, FitReport, FitStatus, Fitted, ParetoNbd};
 use crate::numeric::optimise::{Evaluation, Limits};
@@ -33,8 +34,7 @@ pub(super) fn fit(
     let (trans, life, options) = (request.trans, request.life, request.search);
     let columns = Columns::find(data.paths(), trans.iter().copied(), life.iter().copied())?;
     let free = Free::new(request)?;
-    let mut supports = vec![Support::Positive; 4];
-    supports.resize(4 + free.names.len(), Support::Real);
+    let supports = free.supports();
     options.check_supports(&supports)?;
     let design = Design::new(data, &columns)?;
     check_identified(&design, request)?;
@@ -57,7 +57,11 @@ pub(super) fn fit(
             iterations: 0,
         };
         let report = FitReport::of_estimates(free.named(&values), ending, customers, customers);
-        let model = model(&free.expand(&values), request)?;
+        let model = model(
+            &free.expand(&values),
+            trans.iter().copied(),
+            life.iter().copied(),
+        )?;
         return Ok(Fitted { model, report });
     }
 
@@ -108,14 +112,18 @@ pub(super) fn fit(
     };
     let report = FitReport::of_estimates(free.named(&values), ending, customers, customers);
     Ok(Fitted {
-        model: model(&free.expand(&values), request)?,
+        model: model(
+            &free.expand(&values),
+            trans.iter().copied(),
+            life.iter().copied(),
+        )?,
         report,
     })
 }
 
 /// The coefficients that are searched for, of which one may stand for two of the model.
-struct Free {
-    names: Vec<String>,
+pub(super) struct Free {
+    pub(super) names: Vec<String>,
     /// Which of them each coefficient of the model is, of buying and then of leaving.
     of: Vec<usize>,
     /// λ of each.
@@ -123,7 +131,7 @@ struct Free {
 }
 
 impl Free {
-    fn new(request: &Request<'_>) -> Result<Self, ConfigError> {
+    pub(super) fn new(request: &Request<'_>) -> Result<Self, ConfigError> {
         let sides = [("trans", request.trans), ("life", request.life)];
         for (i, name) in request.equal.iter().enumerate() {
             let in_both = sides
@@ -169,6 +177,15 @@ impl Free {
             .collect()
     }
 
+    /// Which values each parameter can take.
+    pub(super) fn supports(&self) -> Vec<Support> {
+        let coefficients = self.names.iter().map(|_| Support::Real);
+        [Support::Positive; 4]
+            .into_iter()
+            .chain(coefficients)
+            .collect()
+    }
+
     /// Where a parameter of the model stands among those searched for.
     fn place(&self, parameter: usize) -> usize {
         match parameter.checked_sub(4) {
@@ -178,7 +195,7 @@ impl Free {
     }
 
     /// The parameters of the model.
-    fn expand(&self, values: &[f64]) -> Vec<f64> {
+    pub(super) fn expand(&self, values: &[f64]) -> Vec<f64> {
         let places = (0..4 + self.of.len()).map(|parameter| self.place(parameter));
         places
             .filter_map(|place| values.get(place).copied())
@@ -186,7 +203,7 @@ impl Free {
     }
 
     /// The derivatives in the parameters searched for, from those in the model's.
-    fn fold(&self, whole: Evaluation) -> Evaluation {
+    pub(super) fn fold(&self, whole: Evaluation) -> Evaluation {
         let (all, free) = (4 + self.of.len(), 4 + self.names.len());
         let mut gradient = DVector::zeros(free);
         let mut hessian = DMatrix::zeros(free, free);
@@ -209,7 +226,7 @@ impl Free {
         &self,
         values: &'v [f64],
     ) -> impl Iterator<Item = (Cow<'static, str>, f64, Support)> + Clone + use<'v> {
-        let base = ["r", "alpha", "s", "beta"].map(|name| (Cow::Borrowed(name), Support::Positive));
+        let base = NAMES.map(|name| (Cow::Borrowed(name), Support::Positive));
         let coefficients = self.names.iter().cloned();
         let coefficients = coefficients.map(|name| (Cow::Owned(name), Support::Real));
         let names: Vec<_> = base.into_iter().chain(coefficients).collect();
@@ -220,21 +237,21 @@ impl Free {
     }
 }
 
-fn model(values: &[f64], request: &Request<'_>) -> Result<DynamicParetoNbd, Error> {
-    let (base, coefficients) = split(values);
-    let [r, alpha, s, beta] = base;
-    let (trans, life) = coefficients.split_at(request.trans.len().min(coefficients.len()));
-    let effects = |names: &[&str], values: &[f64]| {
-        let named = names.iter().zip(values);
-        let effects = named.map(|(name, &coefficient)| Effect {
-            name: (*name).to_owned(),
-            coefficient,
-        });
-        effects.collect()
+/// The model of these parameters: those of Pareto/NBD, then the coefficients of buying and of leaving.
+pub(super) fn model<'n>(
+    values: &[f64],
+    trans: impl Iterator<Item = &'n str>,
+    life: impl Iterator<Item = &'n str>,
+) -> Result<DynamicParetoNbd, ConfigError> {
+    let ([r, alpha, s, beta], coefficients) = split(values);
+    let mut coefficients = coefficients.iter();
+    let effect = |(name, &coefficient): (&str, &f64)| Effect {
+        name: name.to_owned(),
+        coefficient,
     };
-    let base = ParetoNbd::new(r, alpha, s, beta)?;
-    let (trans, life) = (effects(request.trans, trans), effects(request.life, life));
-    Ok(DynamicParetoNbd::new(base, trans, life)?)
+    let trans = trans.zip(coefficients.by_ref()).map(effect).collect();
+    let life = life.zip(coefficients).map(effect).collect();
+    DynamicParetoNbd::new(ParetoNbd::new(r, alpha, s, beta)?, trans, life)
 }
 
 /// The parameters of Pareto/NBD, and the coefficients behind them.

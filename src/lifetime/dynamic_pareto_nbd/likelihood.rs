@@ -110,7 +110,7 @@ pub(super) fn evaluate(design: &Design, counts: &Counts, point: &Point<'_>) -> E
     }
 }
 
-fn at(rates: &[Rates], level: u32) -> Rates {
+pub(super) fn at(rates: &[Rates], level: u32) -> Rates {
     let none = Rates {
         buy: 1.0,
         leave: 1.0,

@@ -51,9 +51,14 @@ impl Shelf {
         done.inspect_err(|error| {
             if self.sheet.count > 0 {
                 self.sheet.clear();
-                let source = std::io::Error::other(error.to_string());
-                let error = JournalError::io("deciding upon", "")(source);
-                self.failed = Some(Arc::new(error));
+                let first = match error {
+                    StoreError::Journal(error) => error.clone(),
+                    other => {
+                        let source = std::io::Error::other(other.to_string());
+                        JournalError::io("deciding upon", "")(source)
+                    }
+                };
+                self.failed = Some(Arc::new(first));
             }
         })
     }

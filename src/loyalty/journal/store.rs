@@ -418,6 +418,7 @@ impl Store for JournalStore {
             let shelf = self.shelf();
             let end = shelf.end.position;
             let mut shelf = self.wait(shelf, end)?;
+            shelf.usable()?;
             let members: Vec<_> = shelf.members().collect();
             let books = (shelf.books_version, shelf.states.books());
             (members, books, Arc::clone(&shelf.segments), end)

@@ -85,6 +85,8 @@ impl JournalStore {
     fn flush_index(&self) -> Result<(), JournalError> {
         let frozen = {
             let mut shelf = self.shelf();
+            // After a failed decision the index tells of commands that no frame will have.
+            shelf.usable()?;
             let end = shelf.end;
             let frozen = shelf.index.freeze(end);
             // A run tells of durable frames only.
@@ -112,6 +114,8 @@ impl JournalStore {
     fn write_snapshot(&self, upkeep: &mut Upkeep) -> Result<(), JournalError> {
         let (summary, members) = {
             let mut shelf = self.shelf();
+            // After a failed decision the members are ahead of the journal for ever.
+            shelf.usable()?;
             let members: Vec<_> = shelf.members().collect();
             let summary = Summary {
                 place: shelf.end,

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
+use smol_str::SmolStr;
+
 use super::error::PostgresError;
 use super::names::RowKey;
 use super::pool::{Query, Session};
@@ -30,6 +33,8 @@ pub(super) struct Call {
 struct There {
     keys: Vec<Vec<u8>>,
     versions: Vec<i64>,
+    /// Where the rows lie, if that is known of all of them.
+    places: Option<Vec<String>>,
     bodies: Vec<Vec<u8>>,
     available: Vec<Option<i64>>,
     debts: Vec<Option<i64>>,
@@ -47,8 +52,13 @@ struct New {
 }
 
 impl Call {
-    pub(super) fn of(batch: &Batch, token: Vec<u8>) -> Result<Self, PostgresError> {
-        let mut changed: HashMap<&Key, &Record> = HashMap::with_capacity(batch.changed.len());
+    /// The statement for a batch, some of whose rows lie at places that are known.
+    pub(super) fn of(
+        batch: &Batch,
+        token: Vec<u8>,
+        places: &HashMap<&Key, SmolStr, RandomState>,
+    ) -> Result<Self, PostgresError> {
+        let mut changed: HashMap<&Key, &Record, RandomState> = HashMap::default();
         changed.extend(batch.changed.iter().map(|(key, record)| (key, record)));
         let mut expected: BTreeMap<RowKey, (&Key, u64)> = BTreeMap::new();
         for (key, version) in &batch.expected {
@@ -61,6 +71,7 @@ impl Call {
             postings: rows::postings(&batch.entries),
             ..Self::default()
         };
+        call.there.places = Some(Vec::new());
         for (row, (key, version)) in expected {
             // No record was committed so often; one that was would be found to have moved.
             let version = i64::try_from(version).unwrap_or(i64::MAX);
@@ -69,7 +80,14 @@ impl Call {
                 call.books = Some(version);
                 call.books_change = record.is_some();
             }
+            let there = call.there.keys.len();
             call.add(row, key, version, record);
+            if call.there.keys.len() > there {
+                call.there.places = (call.there.places.take()).and_then(|mut all| {
+                    all.push(places.get(key)?.to_string());
+                    Some(all)
+                });
+            }
         }
         match changed.into_keys().next() {
             None => Ok(call),
@@ -123,6 +141,11 @@ impl Call {
         }
     }
 
+    /// Has the server look up where the rows lie.
+    pub(super) fn forget_places(&mut self) {
+        self.there.places = None;
+    }
+
     /// By which the commit is known again.
     pub(super) fn token(&self) -> &[u8] {
         &self.token
@@ -139,6 +162,7 @@ impl Call {
                 &self.books_change,
                 &there.keys,
                 &there.versions,
+                &there.places,
                 &there.bodies,
                 &there.available,
                 &there.debts,

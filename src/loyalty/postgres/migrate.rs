@@ -8,7 +8,7 @@ use super::retry::Fault;
 use crate::loyalty::wire;
 
 /// What makes each version of the one before; the first of nothing.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 const DOING: &str = "making the schema";
 

@@ -100,6 +100,8 @@
 //!   the row that is locked anyway, so writers of different members do not wait for each other. Verification
 //!   replays the journal, recomputes all hashes, chains, records and balances, and names the first row that differs. An unkeyed
 //!   chain cannot stop somebody who may write to all tables from recomputing all of it; a [`Seal`] that is kept elsewhere does.
+//! * **Places**: where a row lies (`ctid`) is remembered from loading it to changing it, so that it is not looked up twice; name
+//!   and version are compared there. When rows lie elsewhere by then, as after `vacuum full`, they are looked up.
 //!
 //! # What it costs
 //!
@@ -112,6 +114,7 @@ mod error;
 mod migrate;
 mod names;
 mod options;
+mod places;
 mod pool;
 mod retry;
 mod rows;

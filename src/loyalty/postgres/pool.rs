@@ -37,11 +37,11 @@ impl Query {
     fn template(self) -> &'static str {
         match self {
             Query::Load => {
-                "select k.place, r.version, r.body from unnest($1::bytea[]) with ordinality k (key, place) \
-                 cross join lateral (select version, body from @.record where key = k.key offset 0) r"
+                "select k.number, r.version, r.body, r.place from unnest($1::bytea[]) with ordinality k (key, number) \
+                 cross join lateral (select version, body, ctid::text as place from @.record where key = k.key offset 0) r"
             }
             Query::Commit => {
-                "select @.commit($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20)"
+                "select @.commit($1,$2,$3,$4,$5::text[]::tid[],$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21)"
             }
             Query::Find => "select last from @.journal where last > $1 and token = $2",
             Query::TakeLots => "select @.take('@.lot_number', $1)",

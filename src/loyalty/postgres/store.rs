@@ -8,12 +8,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use postgres::{Client, Config, NoTls};
+use smol_str::SmolStr;
 
 use super::commit::Call;
 use super::error::{Damage, Place, PostgresError};
 use super::migrate::migrate;
 use super::names::RowKey;
 use super::options::PostgresOptions;
+use super::places::Places;
 use super::pool::{Pool, Query, Session};
 use super::retry::{Attempts, Fault, Jitter};
 use super::scan;
@@ -42,6 +44,7 @@ pub struct PostgresStore {
     session: [u8; 8],
     commits: AtomicU64,
     lots: Mutex<Range<u64>>,
+    places: Places,
 }
 
 impl PostgresStore {
@@ -109,6 +112,7 @@ impl PostgresStore {
             session: random.first_chunk().copied().unwrap_or_default(),
             commits: AtomicU64::new(0),
             lots: Mutex::new(0..0),
+            places: Places::default(),
         })
     }
 
@@ -238,27 +242,33 @@ impl Store for PostgresStore {
             record: None,
         };
         let mut loaded: Vec<Versioned> = keys.iter().map(|_| absent()).collect();
+        let mut places = Vec::with_capacity(found.len());
         for row in found {
             let failed = |error| Fault::of("loading records", error).into_error();
-            let place: i64 = row.try_get(0).map_err(failed)?;
+            let number: i64 = row.try_get(0).map_err(failed)?;
             let version: i64 = row.try_get(1).map_err(failed)?;
             let body: Option<&[u8]> = row.try_get(2).map_err(failed)?;
-            // Places count from 1.
-            let place = usize::try_from(place - 1).unwrap_or(usize::MAX);
-            let (Some(slot), Some(key)) = (loaded.get_mut(place), keys.get(place)) else {
+            let place: &str = row.try_get(3).map_err(failed)?;
+            // They count from 1.
+            let number = usize::try_from(number - 1).unwrap_or(usize::MAX);
+            let (Some(slot), Some(key)) = (loaded.get_mut(number), keys.get(number)) else {
                 continue;
             };
             if let (Some(body), Ok(version @ 1..)) = (body, u64::try_from(version)) {
                 let record = Some(record(key, body)?);
                 *slot = Versioned { version, record };
+                places.push((key.clone(), version, SmolStr::new(place)));
             }
         }
+        self.places.note(places.into_iter());
         Ok(loaded)
     }
 
     fn commit(&self, batch: Batch) -> Result<u64, CommitError> {
         let count = batch.entries.len() as u64;
-        let call = Call::of(&batch, self.token()).map_err(StoreError::from)?;
+        let places = self.places.take(&batch);
+        let call = Call::of(&batch, self.token(), &places);
+        let mut call = call.map_err(StoreError::from)?;
         loop {
             if let Some(last) = self.write(&call).map_err(StoreError::from)? {
                 self.seen.fetch_max(last, Ordering::AcqRel);
@@ -267,7 +277,9 @@ impl Store for PostgresStore {
             if let Some(moved) = self.moved(&batch)? {
                 return Err(moved);
             }
-            // What stood in the way is gone: a batch that was rolled back.
+            // What stood in the way is gone: a batch that was rolled back; or the table was rewritten, and its rows
+            // lie elsewhere.
+            call.forget_places();
         }
     }
 

@@ -18,9 +18,8 @@ pub(super) fn best(model: &GraphFilter, customers: Range<u32>, rules: Rules<'_>)
         customers.len(),
         |range| {
             let mut pass = Pass::new(model);
-            let (singles, doubles) = model.factors.work(CUSTOMERS);
-            let (mut singles, mut doubles) = (vec![0.0; singles], vec![0.0; doubles]);
-            let mut low = model.factors.split(CUSTOMERS, &mut singles, &mut doubles);
+            let mut doubles = vec![0.0; model.factors.work(CUSTOMERS)];
+            let mut low = model.factors.split(CUSTOMERS, &mut doubles);
             let mut lists = TopLists::default();
             for first in range.clone().step_by(CUSTOMERS) {
                 let here = CUSTOMERS.min(range.end - first);
@@ -118,7 +117,7 @@ impl<'a> Pass<'a> {
                 let mut scores = [f32::NEG_INFINITY; PANEL];
                 for ((place, sum), added) in scores.iter_mut().zip(sums).zip(added) {
                     let sum = sum.get(lane).copied().unwrap_or(0.0);
-                    *place = (sum + f64::from(*added)) as f32;
+                    *place = (sum + added) as f32;
                 }
                 let query = Query::Customer(first + row as u32);
                 self.ways

@@ -2,10 +2,14 @@
 
 use super::graph::{Graph, Lane, Stoppable, TOGETHER, Workspace};
 use super::{GraphFilterConfig, GraphFilterReport};
+use crate::numeric::compact::{BLOCK, wide_products};
 use crate::numeric::lanes::Level;
 use crate::numeric::reduce::each_block;
 use crate::numeric::subspace::leading;
 use crate::recommend::factors::{PANEL, Panels};
+
+// A panel is a block of the products.
+const _: () = assert!(PANEL == BLOCK);
 
 /// The longest residual of a singular vector.
 const TOLERANCE: f64 = 1e-4;
@@ -22,11 +26,9 @@ pub(super) struct Factors {
 /// Working memory of some queries that are answered together.
 pub(super) struct Work<'a> {
     /// `rank` numbers for each query.
-    along: &'a mut [f32],
-    /// Those of one, while they are summed.
-    sums: &'a mut [f64],
+    along: &'a mut [f64],
     /// [`PANEL`] numbers for each query.
-    out: &'a mut [f32],
+    out: &'a mut [f64],
 }
 
 /// `None` when cancelled.
@@ -121,19 +123,14 @@ impl Factors {
         Self { rank, left, right }
     }
 
-    /// How many numbers of single and of double precision [`split`](Self::split) takes for some queries.
-    pub(super) fn work(&self, queries: usize) -> (usize, usize) {
-        ((self.rank + PANEL) * queries, self.rank)
+    /// How many numbers [`split`](Self::split) takes for some queries.
+    pub(super) fn work(&self, queries: usize) -> usize {
+        (self.rank + PANEL) * queries
     }
 
-    pub(super) fn split<'a>(
-        &self,
-        queries: usize,
-        singles: &'a mut [f32],
-        sums: &'a mut [f64],
-    ) -> Work<'a> {
-        let (along, out) = singles.split_at_mut(self.rank * queries);
-        Work { along, sums, out }
+    pub(super) fn split<'a>(&self, queries: usize, doubles: &'a mut [f64]) -> Work<'a> {
+        let (along, out) = doubles.split_at_mut(self.rank * queries);
+        Work { along, out }
     }
 
     /// What a query has along the singular vectors.
@@ -143,26 +140,20 @@ impl Factors {
         work: &mut Work<'_>,
         query: usize,
     ) {
-        work.sums.fill(0.0);
+        let along = work.along.chunks_exact_mut(self.rank.max(1)).nth(query);
+        let along = along.unwrap_or_default();
+        along.fill(0.0);
         for item in taken {
-            for (sum, &number) in work.sums.iter_mut().zip(self.left_row(item)) {
+            for (sum, &number) in along.iter_mut().zip(self.left_row(item)) {
                 *sum += f64::from(number);
             }
-        }
-        let along = work.along.chunks_exact_mut(self.rank.max(1)).nth(query);
-        for (place, &sum) in along.unwrap_or_default().iter_mut().zip(&*work.sums) {
-            *place = sum as f32;
         }
     }
 
     /// What the low pass adds to an item's score for the first query.
     pub(super) fn score(&self, work: &Work<'_>, item: u32) -> f64 {
         let row = self.right.row(item).map(f64::from);
-        let terms = work
-            .along
-            .iter()
-            .zip(row)
-            .map(|(&along, y)| f64::from(along) * y);
+        let terms = work.along.iter().zip(row).map(|(&along, y)| along * y);
         terms.sum()
     }
 
@@ -173,20 +164,18 @@ impl Factors {
     }
 
     /// What the low pass adds to the scores of a panel's items, [`PANEL`] numbers for each of the first `queries`: the same bits
-    /// for a query alone as among others.
+    /// for a query alone as among others. In double precision, or what cancels would not be what its reasons sum to.
     pub(super) fn products<'a>(
         &self,
         level: Level,
         panel: usize,
         queries: usize,
         work: &'a mut Work<'_>,
-    ) -> &'a [f32] {
-        let (along, out) = (self.rank * queries, PANEL * queries);
-        if let (Some(along), Some(out)) = (work.along.get(..along), work.out.get_mut(..out))
-            && !along.is_empty()
-        {
-            self.right
-                .products(level, self.right.panel(panel), along, out);
+    ) -> &'a [f64] {
+        let panel = self.right.panel(panel);
+        let along = work.along.chunks_exact(self.rank.max(1)).take(queries);
+        for (along, out) in along.zip(work.out.as_chunks_mut::<BLOCK>().0) {
+            wide_products(level, along, panel, out);
         }
         work.out
     }

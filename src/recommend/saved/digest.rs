@@ -42,11 +42,6 @@ macro_rules! words {
     };
 }
 
-/// Two halves of a word of 128 bits, one upon the other.
-fn folded(number: u128) -> u64 {
-    (number >> 64) as u64 ^ number as u64
-}
-
 impl Serializer for &mut Digest {
     type Ok = ();
     type Error = Error;
@@ -64,15 +59,22 @@ impl Serializer for &mut Digest {
         serialize_i16: i16, |value| i64::from(value).cast_unsigned();
         serialize_i32: i32, |value| i64::from(value).cast_unsigned();
         serialize_i64: i64, |value| value.cast_unsigned();
-        serialize_i128: i128, |value| folded(value.cast_unsigned());
         serialize_u8: u8, |value| u64::from(value);
         serialize_u16: u16, |value| u64::from(value);
         serialize_u32: u32, |value| u64::from(value);
         serialize_u64: u64, |value| value;
-        serialize_u128: u128, folded;
         serialize_f32: f32, |value| u64::from(value.to_bits());
         serialize_f64: f64, |value| u64::from((value as f32).to_bits());
         serialize_char: char, |value| u64::from(u32::from(value));
+    }
+
+    fn serialize_i128(self, number: i128) -> Result<(), Error> {
+        self.serialize_u128(number.cast_unsigned())
+    }
+
+    fn serialize_u128(self, number: u128) -> Result<(), Error> {
+        self.add((number >> 64) as u64)?;
+        self.add(number as u64)
     }
 
     fn serialize_str(self, text: &str) -> Result<(), Error> {

@@ -1,15 +1,20 @@
 //! Pareto/NBD with time-varying covariates: against Pareto/NBD where it is a special case, against its
 //! definition, on data simulated from it, and at its limits.
 
+mod counts;
+mod coverage;
+mod fit;
+mod posterior;
+mod refusals;
+mod table;
+
 use proptest::prelude::*;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use tenure::Error;
 use tenure::event::{Decimals, Timestamp, Transactions, Zone};
 use tenure::lifetime::{
-    CovariateOptions, CustomerValue, Discount, DynamicCovariates, DynamicParetoNbd, Effect,
-    FitOptions, FitStatus, FuturePurchases, GammaGamma, Horizon, ParetoNbd, PurchaseModel,
-    Schedule, UnitSpend, forecast,
+    CustomerValue, Discount, DynamicParetoNbd, Effect, FuturePurchases, GammaGamma, Horizon,
+    ParetoNbd, PurchaseModel, Schedule, UnitSpend, forecast,
 };
 use tenure::summary::{
     CovariatePaths, Grain, PathHistories, PathValues, PeriodGrid, PurchaseOptions, PurchaseSummary,
@@ -214,6 +219,14 @@ fn the_definition_is_met() {
     let data = PathHistories::new(&purchases, &paths, at(30.0), TimeUnit::Week).unwrap();
     let alive = model.probability_alive(&data).unwrap();
     let expected = model.expected_purchases(&data, 9.5).unwrap();
+    // The expectation of 0.4 to the power of the number of purchases.
+    let mut generated = vec![0.0; alive.len()];
+    for (n, power) in (0..45).zip(std::iter::successors(Some(1.0), |p| Some(0.4 * p))) {
+        let of_n = model.count_probabilities(&data, 9.5, &vec![n; alive.len()]);
+        for (sum, p) in generated.iter_mut().zip(of_n.unwrap()) {
+            *sum += power * p;
+        }
+    }
     let mut likelihood = 0.0;
     for row in 0..data.histories().len() {
         let customer = data.histories().customer()[row];
@@ -232,7 +245,7 @@ fn the_definition_is_met() {
         let bought: f64 = times[1..].iter().map(|&t| factors(t as u32).0).product();
         let repeats = times.len() as i32 - 1;
 
-        let (mut density, mut stayed, mut ahead) = (0.0, 0.0, 0.0);
+        let (mut density, mut stayed, mut ahead, mut thinned) = (0.0, 0.0, 0.0, 0.0);
         let grid = |shape: f64, rate: f64| {
             (-140..=32).map(move |i| {
                 let ln = 0.25 * f64::from(i);
@@ -246,6 +259,8 @@ fn the_definition_is_met() {
                 // Week by week: the chance to be silent and there, and to have left by then.
                 let (mut there, mut left) = (1.0, 0.0);
                 let mut purchases_ahead = 0.0;
+                // There without a purchase that a coin of 0.6 would have kept, and left so.
+                let (mut unseen, mut left_unseen) = (1.0, 0.0);
                 let mut from = first;
                 while from < 39.5 {
                     let week = from as u32;
@@ -266,10 +281,14 @@ fn the_definition_is_met() {
                     } else {
                         purchases_ahead += there * buys * -(-leaves * length).exp_m1() / leaves;
                         there *= (-leaves * length).exp();
+                        let both = 0.6 * buys + leaves;
+                        left_unseen += unseen * leaves * -(-both * length).exp_m1() / both;
+                        unseen *= (-both * length).exp();
                     }
                     if to == 30.0 {
                         density += weight * (left + there);
                         stayed += weight * there;
+                        (unseen, left_unseen) = (there, left);
                     }
                     from = to;
                 }
@@ -278,10 +297,12 @@ fn the_definition_is_met() {
                     stayed += weight;
                 }
                 ahead += weight * purchases_ahead;
+                thinned += weight * (unseen + left_unseen);
             }
         }
         close(alive[row], stayed / density, 1e-9);
         close(expected[row], ahead / density, 1e-9);
+        close(generated[row], thinned / density, 1e-9);
         likelihood += density.ln();
     }
     close(model.log_likelihood_of(&data).unwrap(), likelihood, 1e-9);
@@ -291,8 +312,36 @@ fn weeks(second: i64) -> f64 {
     (second - at(0.0).unix_s()) as f64 / WEEK_S
 }
 
+#[test]
+fn values_are_purchases_times_spend() {
+    let (purchases, paths) = example();
+    let data = PathHistories::new(&purchases, &paths, at(30.0), TimeUnit::Week).unwrap();
+    let plain = ParetoNbd::new(1.0, 5.0, 1.0, 5.0).unwrap();
+    let model = DynamicParetoNbd::new(plain, effects(&[("season", 0.5)]), Vec::new()).unwrap();
+    let (discount, horizon) = (Discount::annual(0.1).unwrap(), Horizon::weeks(13));
+    let purchases = model
+        .discounted_purchases(&data, discount, horizon)
+        .unwrap();
+    let undiscounted = model.expected_purchases(&data, 13.0).unwrap();
+    assert!(
+        purchases
+            .iter()
+            .zip(&undiscounted)
+            .all(|(d, u)| d < u && *d > 0.97 * u)
+    );
+    let spend = GammaGamma::new(6.25, 3.74, 15.44).unwrap();
+    let values = model.value_over(&data, &spend, discount, horizon).unwrap();
+    // Without a purchase to judge by, the mean of all: v p / (q − 1).
+    close(values[1], purchases[1] * 15.44 * 6.25 / 2.74, 1e-12);
+}
+
 /// Customers of the model itself: a season for all, mailings for each.
 fn simulated(customers: usize, seed: u64) -> (Purchases, CovariatePaths) {
+    simulated_with(0.25, customers, seed)
+}
+
+/// The same with mailings in some share of the weeks.
+fn simulated_with(mailed: f64, customers: usize, seed: u64) -> (Purchases, CovariatePaths) {
     const WEEKS: usize = 104;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let season: Vec<f64> = (0..WEEKS)
@@ -300,7 +349,7 @@ fn simulated(customers: usize, seed: u64) -> (Purchases, CovariatePaths) {
         .collect();
     let mut mailings = Vec::with_capacity(customers * WEEKS);
     mailings
-        .extend((0..customers * WEEKS).map(|_| f64::from(u8::from(rng.random::<f64>() < 0.25))));
+        .extend((0..customers * WEEKS).map(|_| f64::from(u8::from(rng.random::<f64>() < mailed))));
     let mut all = Vec::with_capacity(customers);
     for customer in 0..customers {
         // Gamma(2, rate 8) and Gamma(1, rate 30).
@@ -340,341 +389,4 @@ fn simulated(customers: usize, seed: u64) -> (Purchases, CovariatePaths) {
         ("mailing", PathValues::Varying(mailings)),
     ];
     (purchases(&all), paths(WEEKS as u32, columns))
-}
-
-const BOTH: DynamicCovariates<'_> = DynamicCovariates {
-    trans: &["season", "mailing"],
-    life: &["season", "mailing"],
-};
-
-#[test]
-fn known_parameters_are_found_again() {
-    let (purchases, paths) = simulated(1_500, 5);
-    let data = PathHistories::new(&purchases, &paths, at(104.0), TimeUnit::Week).unwrap();
-    let fit = DynamicParetoNbd::fit(&data, &BOTH, &FitOptions::default()).unwrap();
-    assert_eq!(fit.report.status, FitStatus::Interior);
-    let truth = [
-        ("r", 2.0),
-        ("alpha", 8.0),
-        ("s", 1.0),
-        ("beta", 30.0),
-        ("trans.season", 0.7),
-        ("trans.mailing", 0.4),
-        ("life.season", 0.5),
-        ("life.mailing", -1.0),
-    ];
-    for (estimate, (name, value)) in fit.report.parameters.iter().zip(truth) {
-        assert_eq!(estimate.name, name);
-        let error = estimate.standard_error.unwrap();
-        let off = (estimate.value - value) / error;
-        assert!(
-            off.abs() < 3.0,
-            "{name}: {} is {off} errors off",
-            estimate.value
-        );
-        assert!(error < 0.6 * value.abs(), "{name}: {error}");
-    }
-    let plain = ParetoNbd::fit(data.histories(), &FitOptions::default()).unwrap();
-    let test = fit.report.likelihood_ratio(&plain.report).unwrap();
-    assert!(test.degrees == 4 && test.p_value < 1e-20);
-    let recomputed = fit.log_likelihood_of(&data).unwrap();
-    close(fit.report.log_likelihood, recomputed, 1e-12);
-
-    let saved = serde_json::to_string(&fit).unwrap();
-    let loaded: tenure::lifetime::Fitted<DynamicParetoNbd> = serde_json::from_str(&saved).unwrap();
-    assert_eq!(loaded, fit);
-
-    // Begun where it ended, with another number of threads.
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(3)
-        .build()
-        .unwrap();
-    let values = fit.report.parameters.iter().map(|e| e.value).collect();
-    let options = FitOptions {
-        start: Some(values),
-        ..FitOptions::default()
-    };
-    let again = pool
-        .install(|| DynamicParetoNbd::fit(&data, &BOTH, &options))
-        .unwrap();
-    assert!(again.report.iterations <= 2, "{}", again.report.iterations);
-    let values = pool.install(|| fit.log_likelihood_of(&data)).unwrap();
-    assert_eq!(values.to_bits(), recomputed.to_bits());
-
-    let weeks = fit.tracking(&data, 1.0, 103).unwrap();
-    // The season shows: weeks 20 to 25 against those before.
-    let sum = |from: usize| -> f64 { weeks[from..from + 6].iter().map(|w| w.incremental).sum() };
-    assert!(sum(20) > 1.5 * sum(14) && sum(26) < 0.7 * sum(20));
-    let happened = purchases.repeat_purchases_by_period(7, at(104.0)).unwrap();
-    let total: u64 = happened.iter().sum();
-    close(weeks[102].cumulative, total as f64, 0.05);
-    let first = data
-        .first_purchase(0)
-        .unwrap()
-        .min(data.first_purchase(1).unwrap());
-    assert!(
-        fit.expected_purchases_of_new(&data, 0, first, 50.0)
-            .unwrap()
-            > 1.0
-    );
-}
-
-#[test]
-fn a_penalty_draws_coefficients_towards_zero() {
-    let (purchases, paths) = simulated(150, 9);
-    let data = PathHistories::new(&purchases, &paths, at(104.0), TimeUnit::Week).unwrap();
-    let season = DynamicCovariates {
-        trans: &["season"],
-        life: &[],
-    };
-    let fit = |penalty| {
-        let options = FitOptions {
-            penalty,
-            ..FitOptions::default()
-        };
-        DynamicParetoNbd::fit(&data, &season, &options).unwrap()
-    };
-    let (free, held) = (fit(0.0), fit(1_000.0));
-    let of = |fit: &DynamicParetoNbd| fit.trans()[0].coefficient;
-    assert!(of(&held).abs() < 0.8 * of(&free).abs() && of(&free) > 0.3);
-    assert!(held.report.log_likelihood < free.report.log_likelihood);
-    close(
-        held.log_likelihood_of(&data).unwrap(),
-        held.report.log_likelihood,
-        1e-12,
-    );
-}
-
-#[test]
-fn coefficients_can_be_held_equal_or_near_nothing() {
-    let (purchases, paths) = simulated(600, 9);
-    let data = PathHistories::new(&purchases, &paths, at(104.0), TimeUnit::Week).unwrap();
-    let fit = |options: CovariateOptions| DynamicParetoNbd::fit_with(&data, &options).unwrap();
-    let of_both = |equal: &[&str]| CovariateOptions {
-        equal: equal.iter().map(|&name| name.into()).collect(),
-        ..CovariateOptions::default()
-    };
-    let free = fit(of_both(&[]));
-    let plain = DynamicParetoNbd::fit(&data, &BOTH, &FitOptions::default()).unwrap();
-    assert_eq!(free, plain);
-    let equal = fit(of_both(&["season"]));
-    let names: Vec<_> = equal
-        .report
-        .parameters
-        .iter()
-        .map(|e| e.name.as_ref())
-        .collect();
-    assert_eq!(
-        names[4..],
-        ["trans.mailing", "life.mailing", "constr.season"]
-    );
-    let both = equal.report.value("constr.season").unwrap();
-    assert_eq!(
-        (equal.trans()[0].coefficient, equal.life()[0].coefficient),
-        (both, both)
-    );
-    let test = free.report.likelihood_ratio(&equal.report).unwrap();
-    assert!(test.degrees == 1 && test.statistic > 0.0, "{test:?}");
-    // The best of all equal ones: to either side the likelihood falls, by the information that the standard error is
-    // the inverse of if the others followed, and more as they stay.
-    let error = equal.report.parameters[6].standard_error.unwrap();
-    for by in [-0.5 * error, 0.5 * error] {
-        let moved = |effects: &[Effect]| -> Vec<Effect> {
-            let mut effects = effects.to_vec();
-            effects[0].coefficient += by;
-            effects
-        };
-        let (trans, life) = (moved(equal.trans()), moved(equal.life()));
-        let moved = DynamicParetoNbd::new(*equal.base(), trans, life).unwrap();
-        let fall = equal.report.log_likelihood - moved.log_likelihood_of(&data).unwrap();
-        assert!((0.1..10.0).contains(&fall), "{fall}");
-    }
-    let held = fit(CovariateOptions {
-        lifetime_penalty: 1e8,
-        ..CovariateOptions::default()
-    });
-    assert!(
-        held.life()
-            .iter()
-            .all(|effect| effect.coefficient.abs() < 1e-5)
-    );
-    assert!(held.trans()[0].coefficient > 0.3);
-    for equal in [&["weather"][..], &["season", "season"]] {
-        let error = DynamicParetoNbd::fit_with(&data, &of_both(equal)).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("a covariate of both processes, once"),
-            "{error}"
-        );
-    }
-    let negative = CovariateOptions {
-        transaction_penalty: -1.0,
-        ..CovariateOptions::default()
-    };
-    assert!(DynamicParetoNbd::fit_with(&data, &negative).is_err());
-}
-
-#[test]
-fn without_repeat_purchases_the_fit_says_so() {
-    let (_, paths) = example();
-    let purchases = purchases(&[vec![0.5], vec![3.0]]);
-    let data = PathHistories::new(&purchases, &paths, at(30.0), TimeUnit::Week).unwrap();
-    let season = DynamicCovariates {
-        trans: &["season"],
-        life: &["season"],
-    };
-    let fit = DynamicParetoNbd::fit(&data, &season, &FitOptions::default()).unwrap();
-    assert!(matches!(fit.report.status, FitStatus::Boundary { .. }));
-    assert!(
-        fit.expected_purchases(&data, 10.0)
-            .unwrap()
-            .iter()
-            .all(|&e| (0.0..1e-6).contains(&e))
-    );
-}
-
-#[test]
-fn what_cannot_be_is_named() {
-    let (purchases, paths) = example();
-    let data = PathHistories::new(&purchases, &paths, at(30.0), TimeUnit::Week).unwrap();
-    let plain = ParetoNbd::new(1.0, 5.0, 1.0, 5.0).unwrap();
-    let with = |name, coefficient| {
-        DynamicParetoNbd::new(plain, effects(&[(name, coefficient)]), Vec::new())
-    };
-    let says = |error: Error, message: &str| {
-        let error = error.to_string();
-        assert!(error.contains(message), "{error}");
-    };
-    says(
-        with("season", f64::NAN).unwrap_err().into(),
-        "NaN for `season`",
-    );
-    says(
-        with("sun", 1.0)
-            .unwrap()
-            .probability_alive(&data)
-            .unwrap_err(),
-        "`trans` is `sun`",
-    );
-    says(
-        with("season", 201.0)
-            .unwrap()
-            .probability_alive(&data)
-            .unwrap_err(),
-        "exceeds 200",
-    );
-    let twice = effects(&[("season", 1.0), ("season", 2.0)]);
-    says(
-        DynamicParetoNbd::new(plain, Vec::new(), twice)
-            .unwrap_err()
-            .into(),
-        "`season` twice",
-    );
-    let model = with("season", 1.0).unwrap();
-    let late = model.expected_purchases(&data, 15.5).unwrap_err();
-    says(late, "`horizon` is 15.5 weeks from 2005-07-31");
-    assert_eq!(data.covered(), 15.0);
-    assert_eq!(model.expected_purchases(&data, 0.0).unwrap(), [0.0; 6]);
-    assert_eq!(model.expected_purchases(&data, f64::NAN).unwrap(), [0.0; 6]);
-    says(model.tracking(&data, 0.0, 3).unwrap_err(), "`step` is 0");
-    says(
-        model.tracking(&data, 1.0, 46).unwrap_err(),
-        "`horizon` is 46 weeks",
-    );
-
-    let fit = |trans, life| {
-        let covariates = DynamicCovariates { trans, life };
-        DynamicParetoNbd::fit(&data, &covariates, &FitOptions::default())
-    };
-    says(fit(&["sun"], &[]).unwrap_err(), "`trans` is `sun`");
-    says(
-        fit(&[], &["season", "season"]).unwrap_err(),
-        "`life` is `season`",
-    );
-    let flat = self::paths(
-        45,
-        vec![
-            ("a", PathValues::Constant(vec![2.0; 6])),
-            (
-                "b",
-                PathValues::Shared((0..45).map(|w| f64::from(w % 2)).collect()),
-            ),
-            (
-                "c",
-                PathValues::Shared((0..45).map(|w| 3.0 - f64::from(w % 2)).collect()),
-            ),
-        ],
-    );
-    let flat = PathHistories::new(&purchases, &flat, at(30.0), TimeUnit::Week).unwrap();
-    for (names, name) in [(["a", "b"], "`a`"), (["b", "c"], "`c`")] {
-        let covariates = DynamicCovariates {
-            trans: &names,
-            life: &[],
-        };
-        let error = DynamicParetoNbd::fit(&flat, &covariates, &FitOptions::default());
-        says(error.unwrap_err(), name);
-    }
-
-    // Known until the end, and not beyond.
-    let mut season = vec![1.0; 45];
-    season[33] = f64::NAN;
-    let gap = self::paths(
-        45,
-        vec![
-            ("season", PathValues::Shared(season)),
-            ("place", PathValues::Constant(vec![0.0; 6])),
-        ],
-    );
-    let gap = PathHistories::new(&purchases, &gap, at(30.0), TimeUnit::Week).unwrap();
-    assert!(model.expected_purchases(&gap, 3.0).is_ok());
-    says(
-        model.expected_purchases(&gap, 3.5).unwrap_err(),
-        "period 33 (from 2005-08-21",
-    );
-}
-
-#[test]
-fn values_are_purchases_times_spend() {
-    let (purchases, paths) = example();
-    let data = PathHistories::new(&purchases, &paths, at(30.0), TimeUnit::Week).unwrap();
-    let plain = ParetoNbd::new(1.0, 5.0, 1.0, 5.0).unwrap();
-    let model = DynamicParetoNbd::new(plain, effects(&[("season", 0.5)]), Vec::new()).unwrap();
-    let (discount, horizon) = (Discount::annual(0.1).unwrap(), Horizon::weeks(13));
-    let purchases = model
-        .discounted_purchases(&data, discount, horizon)
-        .unwrap();
-    let undiscounted = model.expected_purchases(&data, 13.0).unwrap();
-    assert!(
-        purchases
-            .iter()
-            .zip(&undiscounted)
-            .all(|(d, u)| d < u && *d > 0.97 * u)
-    );
-    let spend = GammaGamma::new(6.25, 3.74, 15.44).unwrap();
-    let values = model.value_over(&data, &spend, discount, horizon).unwrap();
-    // Without a purchase to judge by, the mean of all: v p / (q − 1).
-    close(values[1], purchases[1] * 15.44 * 6.25 / 2.74, 1e-12);
-}
-
-#[test]
-fn what_cannot_be_is_not_loaded() {
-    let file = r#"{"format":1,"r":1.0,"alpha":2.0,"s":1.0,"beta":3.0,"trans":[{"name":"a","coefficient":0.5}],"life":[]}"#;
-    let model: DynamicParetoNbd = serde_json::from_str(file).unwrap();
-    assert_eq!(serde_json::to_string(&model).unwrap(), file);
-    assert_eq!(
-        (model.base().alpha(), model.trans()[0].coefficient),
-        (2.0, 0.5)
-    );
-    for (from, to) in [
-        ("\"format\":1", "\"format\":2"),
-        ("\"r\":1.0", "\"r\":-1.0"),
-        (
-            "\"life\":[]",
-            "\"life\":[{\"name\":\"a\",\"coefficient\":0.5},{\"name\":\"a\",\"coefficient\":1}]",
-        ),
-        ("\"s\":1.0", "\"s\":1.0,\"k\":2"),
-    ] {
-        assert!(serde_json::from_str::<DynamicParetoNbd>(&file.replace(from, to)).is_err());
-    }
 }
