@@ -58,7 +58,7 @@ fn als(matrix: &InteractionMatrix) -> Als {
 const SMALL: ApproximateConfig = ApproximateConfig {
     links: 8,
     breadth: 64,
-    candidates: 64,
+    candidates: 128,
     items_min: 0,
 };
 

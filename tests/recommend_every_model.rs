@@ -166,6 +166,22 @@ proptest! {
     }
 }
 
+/// Six groups of at most three never fill a list of twenty: the way goes on behind the first stretch, past groups that are full and
+/// items that are in the list already, to the end.
+#[test]
+fn a_list_goes_on_behind_full_groups() {
+    let data = shop();
+    let runs = ItemGroups::of((0..ITEMS).map(|item| Some(item / 50))).unwrap();
+    let caps = [Cap {
+        groups: &runs,
+        most: 3,
+    }];
+    for kind in kinds().iter().filter(|kind| kind.name != "sessions") {
+        let model = (kind.fit)(&data, &|| false).unwrap().scorer;
+        agree(kind.name, &*model, 20, &Allowed, &caps);
+    }
+}
+
 /// Several pieces of every loop that threads share.
 fn crowd(customers: u32, items: u32, each: u32) -> Data {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);

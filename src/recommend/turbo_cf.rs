@@ -12,6 +12,9 @@ use super::{
 use crate::error::{ConfigError, Error, FitError};
 use crate::summary::InteractionMatrix;
 
+/// Weights that are raised to a power between two questions whether to stop.
+const TOGETHER: usize = 1 << 16;
+
 /// How [`TurboCf`] is fitted.
 ///
 /// | field | range | published for *gowalla*, *yelp2018*, *amazon-book* |
@@ -133,8 +136,13 @@ impl TurboCf {
         let left = |item, _, weight| if weight > 0.0 { at(item) } else { 0.0 };
         let rows = co_taken.rows(left, cancelled);
         let mut weights = rows.ok_or(FitError::Cancelled { iterations: 0 })?;
-        for weight in &mut weights.weight {
-            *weight = libm::pow(*weight, config.power);
+        for weights in weights.weight.chunks_mut(TOGETHER) {
+            if cancelled() {
+                return Err(FitError::Cancelled { iterations: 0 }.into());
+            }
+            for weight in weights {
+                *weight = libm::pow(*weight, config.power);
+            }
         }
         Ok(Self {
             config: *config,
