@@ -81,7 +81,7 @@ pub enum Broken {
 }
 
 /// Tries that reasons sum to the scores: exactly to that of the explanation, and up to rounding (1e-5 of the
-/// sum of their sizes, 1e-6 of the largest score of the query, and the least normal number) to that of the model.
+/// sum of their sizes, and the least normal number) to that of the model.
 ///
 /// # Errors
 /// The first law found broken.
@@ -89,7 +89,6 @@ pub fn check_reasons(model: &dyn Explainer, queries: &[Query<'_>]) -> Result<(),
     let mut scratch = Scratch::new();
     for (number, query) in queries.iter().enumerate() {
         let scores = scanned(model, number, query, &mut scratch)?;
-        let largest = largest(&scores);
         for (item, &score) in (0..).zip(&scores) {
             let why = model.explain(query, item);
             let why = why.map_err(|source| Broken::NoAnswer {
@@ -102,9 +101,7 @@ pub fn check_reasons(model: &dyn Explainer, queries: &[Query<'_>]) -> Result<(),
             const TINY: f64 = f32::MIN_POSITIVE as f64;
             // A score beyond the range of `f32` is cut off there.
             let rounded = sum.clamp(f64::from(f32::MIN), f64::from(f32::MAX));
-            // Where large terms cancel, what is left is as exact as they are.
-            let rounding = 1e-5 * size + 1e-6 * f64::from(largest) + TINY;
-            let near = (rounded - f64::from(score)).abs() <= rounding;
+            let near = (rounded - f64::from(score)).abs() <= 1e-5 * size + TINY;
             if sum.to_bits() != why.score.to_bits() || !near {
                 return Err(Broken::Reasons {
                     query: number,
@@ -129,7 +126,9 @@ pub fn check(scorer: &dyn Scorer, queries: &[Query<'_>]) -> Result<(), Broken> {
     for (number, query) in queries.iter().enumerate() {
         let first = scanned(scorer, number, query, &mut scratch)?;
         let again = scanned(scorer, number, query, &mut scratch)?;
-        let largest = largest(&first);
+        let largest = first
+            .iter()
+            .fold(0.0_f32, |most, score| most.max(score.abs()));
         for (item, (&left, &right)) in (0..).zip(first.iter().zip(&again)) {
             if !left.is_finite() {
                 return Err(Broken::NotFinite {
@@ -168,11 +167,6 @@ pub fn check(scorer: &dyn Scorer, queries: &[Query<'_>]) -> Result<(), Broken> {
         }
     }
     Ok(())
-}
-
-fn largest(scores: &[f32]) -> f32 {
-    let sizes = scores.iter().map(|score| score.abs());
-    sizes.fold(0.0, f32::max)
 }
 
 fn scanned(
