@@ -125,7 +125,7 @@ impl ItemKnn {
     /// `seen` says who took what, for queries by customer; a matrix of nothing is enough for baskets and items.
     ///
     /// # Errors
-    /// [`ConfigError::OutOfRange`] for no neighbours, [`DataError::Mismatch`] for customers who took items that were not counted.
+    /// [`ConfigError::OutOfRange`] for no neighbours, [`DataError::Mismatch`](crate::error::DataError::Mismatch) for customers who took items that were not counted.
     pub fn fit_gram(
         gram: &ItemGram,
         seen: &InteractionMatrix,
