@@ -493,7 +493,6 @@ pub(super) fn takes(parts: &[Part]) -> Vec<Take> {
 
 #[cfg(test)]
 mod tests {
-
     use proptest::prelude::*;
 
     use super::super::{decide, decide_on};

@@ -18,6 +18,7 @@ impl Draft<'_> {
         loop {
             let member = self.member(account);
             let Some(due) = next_due(member).filter(|due| *due <= self.now) else {
+                // Nearly always nothing is due, and nothing owed.
                 if member.debt() == Points::ZERO {
                     self.programme = ruling;
                     return Ok(());
