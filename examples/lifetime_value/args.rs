@@ -45,8 +45,8 @@ OPTIONS:
     --zone NAME               where days begin, an IANA name                       [UTC]
     --decimals N              decimal places of the amounts                        [2]
     --customers-out FILE      one row a customer: P(alive), expected purchases, value, the probability of any further
-                              purchase, and the time by which half of those who buy again have done so; the last
-                              two are empty with covariates
+                              purchase, and the time and date by which half of those who buy again have done so;
+                              the last three are empty with covariates, the date for a summary, too
     --json                    print one JSON object instead of tables";
 
 /// What was asked for.

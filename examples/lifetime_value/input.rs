@@ -24,6 +24,8 @@ const SHIPPED: &str = concat!(
 pub struct Shop {
     pub name: String,
     pub histories: Histories,
+    /// When the histories end, where it is known.
+    pub end: Option<Timestamp>,
     /// The customers' keys, row by row.
     pub keys: Vec<String>,
     pub has_spend: bool,
@@ -145,6 +147,7 @@ fn log(
     };
     Ok(Shop {
         name: stem(path),
+        end: Some(end),
         covariates,
         calendar,
         keys: keys(&histories, &loaded.customers),
@@ -288,6 +291,7 @@ fn summary(path: &PathBuf, args: &Args) -> Result<Shop, Box<dyn Error>> {
     };
     Ok(Shop {
         name: stem(path),
+        end: None,
         covariates,
         calendar: None,
         histories: Histories::from_columns(args.unit, columns)?,

@@ -244,6 +244,7 @@ fn customers(shop: &Shop, found: &Valuation, path: &Path) -> Result<(), Box<dyn 
         "value",
         "p_any_purchase",
         "median_next_purchase",
+        "median_next_purchase_date",
     ])?;
     let Answers {
         alive,
@@ -256,6 +257,9 @@ fn customers(shop: &Shop, found: &Valuation, path: &Path) -> Result<(), Box<dyn 
     for (row, ((history, key), ((alive, expected), value))) in rows.enumerate() {
         let next = found.purchases.next.as_ref().and_then(|next| next.get(row));
         let median = next.and_then(|next| next.median);
+        let unit = shop.histories.unit();
+        let instant = shop.end.zip(median);
+        let instant = instant.and_then(|(end, median)| unit.later(end, median));
         out.write_record([
             key.clone(),
             history.frequency.to_string(),
@@ -266,6 +270,7 @@ fn customers(shop: &Shop, found: &Valuation, path: &Path) -> Result<(), Box<dyn 
             format!("{value:.6}"),
             next.map_or(String::new(), |next| format!("{:.9}", next.ever)),
             median.map_or(String::new(), |median| format!("{median:.6}")),
+            instant.map_or(String::new(), |instant| instant.to_string()),
         ])?;
     }
     out.flush()?;

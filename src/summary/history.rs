@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
+use crate::event::{DAY_S, Timestamp};
 
 /// The unit in which a model counts time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,6 +28,31 @@ impl TimeUnit {
             TimeUnit::Month => 365.25 / 12.0,
             TimeUnit::Year => 365.25,
         }
+    }
+
+    /// The instant that lies some units after another one, to the second: the date of an expected purchase. `None` beyond the range
+    /// of [`Timestamp`], and where `time` is not finite.
+    ///
+    /// ```
+    /// use tenure::event::Timestamp;
+    /// use tenure::lifetime::{BgNbd, FuturePurchases};
+    /// use tenure::summary::{History, TimeUnit};
+    ///
+    /// let model = BgNbd::new(0.243, 4.414, 0.793, 2.426)?; // weeks
+    /// let ann = History::new(8, 30.0, 32.0)?; // observed until the end of September 1997
+    /// let half = 0.5 * model.probability_of_any_purchase(&ann);
+    /// let weeks = model.time_to_purchase(&ann, half).unwrap();
+    /// let date = TimeUnit::Week.later(Timestamp::from_civil(1997, 9, 30)?, weeks).unwrap();
+    /// assert!(Timestamp::from_civil(1997, 10, 7)? < date && date < Timestamp::from_civil(1997, 12, 1)?);
+    /// assert_eq!(TimeUnit::Week.later(Timestamp::EPOCH, f64::INFINITY), None);
+    /// # Ok::<(), tenure::Error>(())
+    /// ```
+    pub fn later(self, from: Timestamp, time: f64) -> Option<Timestamp> {
+        // All instants of the calendar are whole numbers far below this.
+        const MOST: f64 = (1_u64 << 53) as f64;
+        let seconds = (time * self.days() * DAY_S as f64).round();
+        let seconds = (seconds.abs() < MOST).then_some(seconds as i64)?;
+        Timestamp::from_unix_s(from.unix_s().checked_add(seconds)?).ok()
     }
 
     /// The unit's name in the plural, for headings: `weeks`.
