@@ -2,7 +2,7 @@
 //!
 //! Linear probing: the line of memory in which a command is looked for is the one that will take it, so that
 //! whoever looks at some commands together pays for one line each. (A table that keeps its tags apart from its
-//! slots waits for a second line at every insertion: a seventh of the time of a batch.)
+//! slots waits for a second line at every insertion.)
 
 /// A command.
 #[derive(Debug, Clone, Copy)]

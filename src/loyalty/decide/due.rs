@@ -15,15 +15,10 @@ impl Draft<'_> {
     /// time-outs, then expiries, then maturities, then what repays a debt.
     pub(super) fn fall_due(&mut self, account: &AccountId) -> Result<(), Refusal> {
         let ruling = self.programme;
-        loop {
+        let debt = loop {
             let member = self.member(account);
             let Some(due) = next_due(member).filter(|due| *due <= self.now) else {
-                // Nearly always nothing is due, and nothing owed.
-                if member.debt() == Points::ZERO {
-                    self.programme = ruling;
-                    return Ok(());
-                }
-                break;
+                break member.debt();
             };
             // Shielded points expire when their hold closes, not in the past.
             let at = due.max(member.as_of());
@@ -33,9 +28,13 @@ impl Draft<'_> {
             self.mature(account, at)?;
             self.repay(account, at)?;
             tier::end_term(self, account, at)?;
-        }
+        };
         self.programme = ruling;
-        self.repay(account, self.now)
+        // Nearly always nothing is owed.
+        match debt {
+            Points::ZERO => Ok(()),
+            _ => self.repay(account, self.now),
+        }
     }
 
     fn time_out(&mut self, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
