@@ -51,9 +51,18 @@ impl Lots {
 
     /// Those that have free or held points, or have not matured.
     pub(crate) fn open(&self) -> impl Iterator<Item = Lot> {
-        let past = self.past.iter().flat_map(|past| past.open());
-        let recent = self.recent.iter().filter(|row| row.is_open());
-        past.chain(recent.map(Row::lot))
+        self.open_rows().map(Row::lot)
+    }
+
+    fn open_rows(&self) -> impl Iterator<Item = &Row> {
+        let past = self.past.iter().flat_map(|past| past.open_rows());
+        past.chain(self.recent.iter().filter(|row| row.is_open()))
+    }
+
+    /// Those of the open ones whose free points expire, or that mature, up to an instant.
+    pub(crate) fn due(&self, at: Timestamp) -> impl Iterator<Item = Lot> {
+        let due = move |row: &&Row| row.next_due().is_some_and(|due| due <= at);
+        self.open_rows().filter(due).map(Row::lot)
     }
 
     pub(crate) fn open_count(&self) -> usize {
@@ -231,10 +240,6 @@ impl Lots {
 }
 
 impl Past {
-    fn open(&self) -> impl Iterator<Item = Lot> {
-        self.open_rows().map(Row::lot)
-    }
-
     fn open_rows(&self) -> impl Iterator<Item = &Row> {
         self.open.iter().filter_map(|number| self.get(*number))
     }

@@ -1,5 +1,7 @@
 //! What falls due: hold time-outs, expiries, maturities, repayments, the end of a tier.
 
+use smallvec::SmallVec;
+
 use super::super::entry::Change;
 use super::super::lot::{LotNumber, Pot};
 use super::super::member::Member;
@@ -9,6 +11,9 @@ use super::super::refusal::Refusal;
 use super::draft::Draft;
 use super::tier;
 use crate::event::Timestamp;
+
+/// What falls due at one instant, most often one thing.
+type Due<T> = SmallVec<[T; 2]>;
 
 impl Draft<'_> {
     /// Lets everything happen that is due up to now, in the order of time; at one instant first hold
@@ -38,7 +43,7 @@ impl Draft<'_> {
     }
 
     fn time_out(&mut self, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
-        let due: Vec<CommandId> = self
+        let due: Due<CommandId> = self
             .member(account)
             .more()
             .holds
@@ -84,12 +89,9 @@ impl Draft<'_> {
     }
 
     fn expire(&mut self, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
-        let due: Vec<(LotNumber, bool, Points)> = self
-            .member(account)
-            .open_lots()
-            .filter(|lot| lot.free.0 > 0 && lot.is_expired(at))
-            .map(|lot| (lot.number, lot.pending, lot.free))
-            .collect();
+        let lots = self.member(account).lots.due(at);
+        let lots = lots.filter(|lot| lot.free.0 > 0 && lot.is_expired(at));
+        let due: Due<_> = lots.map(|l| (l.number, l.pending, l.free)).collect();
         for (lot, pending, points) in due {
             let from = if pending {
                 Pot::Pending
@@ -111,12 +113,9 @@ impl Draft<'_> {
     }
 
     fn mature(&mut self, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
-        let due: Vec<(LotNumber, Points)> = self
-            .member(account)
-            .open_lots()
-            .filter(|lot| lot.pending && lot.available_at <= at)
-            .map(|lot| (lot.number, lot.free))
-            .collect();
+        let lots = self.member(account).lots.due(at);
+        let lots = lots.filter(|lot| lot.pending && lot.available_at <= at);
+        let due: Due<_> = lots.map(|lot| (lot.number, lot.free)).collect();
         for (lot, points) in due {
             self.post_at(
                 at,
