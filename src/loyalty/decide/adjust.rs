@@ -7,13 +7,12 @@ use super::super::lot::Pot;
 use super::super::points::Points;
 use super::super::receipt::Receipt;
 use super::super::refusal::Refusal;
-use super::draft::{Draft, NewLot, takes};
+use super::draft::{Draft, NewLot, Who, takes};
 
 pub(super) fn adjust(
     draft: &mut Draft<'_>,
     adjust: &Adjust,
 ) -> Result<(Receipt, Subject), Refusal> {
-    let account = &adjust.account;
     if adjust.points.0 == 0 {
         return Err(Refusal::InvalidAmount {
             what: "points",
@@ -21,15 +20,16 @@ pub(super) fn adjust(
             expected: "above or below 0",
         });
     }
-    draft.join(account)?;
+    let who = draft.who(&adjust.account);
+    draft.join(who)?;
     let receipt = if adjust.points.0 > 0 {
-        give(draft, adjust)?
+        give(draft, who, adjust)?
     } else {
-        take(draft, adjust)?
+        take(draft, who, adjust)?
     };
     if draft.programme.liability.is_some() {
-        draft.post(Change::Deferred {
-            account: account.clone(),
+        draft.post(who, |account| Change::Deferred {
+            account,
             allocated: 0,
             issued: adjust.points.0,
         })?;
@@ -37,7 +37,7 @@ pub(super) fn adjust(
     Ok((receipt, Subject::None))
 }
 
-fn give(draft: &mut Draft<'_>, adjust: &Adjust) -> Result<Receipt, Refusal> {
+fn give(draft: &mut Draft<'_>, who: Who, adjust: &Adjust) -> Result<Receipt, Refusal> {
     let now = draft.now;
     let expires_at = match adjust.expires_at {
         Some(expires_at) => Some(expires_at),
@@ -50,23 +50,22 @@ fn give(draft: &mut Draft<'_>, adjust: &Adjust) -> Result<Receipt, Refusal> {
         available_at: now,
         expires_at,
     };
-    let lot = draft.open_lot(&adjust.account, lot)?;
+    let lot = draft.open_lot(who, lot)?;
     Ok(Receipt::Given { lot })
 }
 
-fn take(draft: &mut Draft<'_>, adjust: &Adjust) -> Result<Receipt, Refusal> {
+fn take(draft: &mut Draft<'_>, who: Who, adjust: &Adjust) -> Result<Receipt, Refusal> {
     let needed = adjust.points.0.checked_neg().ok_or(Refusal::Overflow {
         what: "points to take",
     })?;
-    let accounts = std::slice::from_ref(&adjust.account);
     if !adjust.allow_negative {
-        draft.require(accounts, Points(needed))?;
+        draft.require(&[who], Points(needed))?;
     }
-    let parts = draft.consume(accounts, Points(needed), Pot::ClawedBack)?;
+    let parts = draft.consume(&[who], Points(needed), Pot::ClawedBack)?;
     let taken: i64 = parts.iter().map(|part| part.points.0).sum();
     if taken < needed {
-        draft.post(Change::Owed {
-            account: adjust.account.clone(),
+        draft.post(who, |account| Change::Owed {
+            account,
             by: Pot::Debt,
             points: Points(needed - taken),
         })?;

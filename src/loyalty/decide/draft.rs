@@ -16,6 +16,7 @@ use super::super::member::{Core, Member, More};
 use super::super::names::{AccountId, CommandId};
 use super::super::points::Points;
 use super::super::programme::{Expiry, ExpiryFrom, Programme};
+use super::super::rational::Rational;
 use super::super::receipt::Receipt;
 use super::super::refusal::Refusal;
 use super::super::row::Row;
@@ -40,6 +41,13 @@ pub(super) struct Draft<'a> {
     numbers: &'a [LotNumber],
     lots_used: usize,
 }
+
+/// Which of the members that are decided upon: for looking a name up once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Who(usize);
+
+/// Members whose points count together, in the order in which a command names them.
+pub(super) type Pool = SmallVec<[Who; 2]>;
 
 /// A member that is decided upon.
 struct Working {
@@ -131,31 +139,61 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Has a member at hand that will be looked at again and again; refuses when it is ahead of now.
-    pub(super) fn bring(&mut self, account: &AccountId) -> Result<(), Refusal> {
-        self.working(account);
-        not_before(self.member(account), account, self.now)
+    /// Has the members at hand that an action touches; refuses when one of them is ahead of now.
+    pub(super) fn bring_all(&mut self, action: &Action) -> Result<(), Refusal> {
+        for account in action.accounts() {
+            self.bring(account)?;
+        }
+        let deed = action.reference().and_then(|id| self.states.deeds.get(id));
+        if let Some(deed) = deed.cloned() {
+            let mut brought = Ok(());
+            deed.each_account(|account| {
+                if brought.is_ok() {
+                    brought = self.bring(account);
+                }
+            });
+            brought?;
+        }
+        Ok(())
     }
 
-    /// The place of the member of an account among those that are decided upon.
-    fn working(&mut self, account: &AccountId) -> usize {
+    /// Has a member at hand that will be looked at again and again; refuses when it is ahead of now.
+    pub(super) fn bring(&mut self, account: &AccountId) -> Result<(), Refusal> {
+        let who = self.who(account);
+        not_before(self.member(who), account, self.now)
+    }
+
+    /// All members at hand, in the order in which they were brought.
+    pub(super) fn at_hand(&self) -> impl Iterator<Item = Who> + use<> {
+        (0..self.members.len()).map(Who)
+    }
+
+    /// The member of an account.
+    pub(super) fn who(&mut self, account: &AccountId) -> Who {
         let at = self.members.iter().position(|w| w.account == *account);
-        at.unwrap_or_else(|| {
+        Who(at.unwrap_or_else(|| {
             self.members.push(Working {
                 account: account.clone(),
                 place: self.states.members.place(account),
                 before: Before::Unchanged,
             });
             self.members.len() - 1
-        })
+        }))
     }
 
-    pub(super) fn member(&self, account: &AccountId) -> &Member {
-        let working = self.members.iter().find(|w| w.account == *account);
-        let member = match working {
-            Some(working) => working.place.and_then(|at| self.states.members.at(at)),
-            None => self.states.members.get(account),
-        };
+    /// The members of some accounts, in their order.
+    pub(super) fn all(&mut self, accounts: &[AccountId]) -> Pool {
+        accounts.iter().map(|account| self.who(account)).collect()
+    }
+
+    /// The account of a member.
+    pub(super) fn account(&self, who: Who) -> &AccountId {
+        &self.members[who.0].account
+    }
+
+    pub(super) fn member(&self, who: Who) -> &Member {
+        let place = self.members[who.0].place;
+        let member = place.and_then(|at| self.states.members.at(at));
         member.unwrap_or(Member::nobody())
     }
 
@@ -164,56 +202,91 @@ impl<'a> Draft<'a> {
         self.command
     }
 
-    /// Writes an entry of now.
-    pub(super) fn post(&mut self, change: Change) -> Result<(), Refusal> {
-        self.post_at(self.now, change)
+    /// Writes an entry of now about a member.
+    pub(super) fn post(
+        &mut self,
+        who: Who,
+        change: impl FnOnce(AccountId) -> Change,
+    ) -> Result<(), Refusal> {
+        self.post_at(self.now, who, change)
     }
 
-    /// Writes an entry of an instant.
-    pub(super) fn post_at(&mut self, at: Timestamp, change: Change) -> Result<(), Refusal> {
+    /// Writes an entry of an instant about a member.
+    pub(super) fn post_at(
+        &mut self,
+        at: Timestamp,
+        who: Who,
+        change: impl FnOnce(AccountId) -> Change,
+    ) -> Result<(), Refusal> {
+        let change = change(self.account(who).clone());
+        self.enter(at, who, change)
+    }
+
+    fn enter(&mut self, at: Timestamp, who: Who, change: Change) -> Result<(), Refusal> {
         let entry = Entry {
             at,
             command: self.command.cloned(),
             change,
         };
-        match entry.account() {
-            Some(account) => {
-                let at = self.working(account);
-                let member = self.members[at].change(self.states, &mut self.undo, &entry.change);
-                apply_to(member, account, &entry)?;
-            }
-            None => {
-                self.keep(&entry.change);
-                apply(self.states, &entry)?;
-            }
-        }
+        let working = &mut self.members[who.0];
+        let member = working.change(self.states, &mut self.undo, &entry.change);
+        apply_to(member, &working.account, &entry)?;
         self.book.enter(entry);
         Ok(())
     }
 
-    /// Keeps the record that an entry without an account is about to change.
-    fn keep(&mut self, change: &Change) {
-        match change {
-            Change::Expected { .. } => self.undo.push(Undo::Books(self.states.books)),
-            Change::Amended { deed: id, .. } => {
-                if let Some(deed) = self.states.deeds.get(id) {
-                    self.undo.push(Undo::Deed(id.clone(), deed.clone()));
-                }
-            }
-            _ => {}
-        }
+    /// Writes an entry of now that is about no member.
+    fn post_alone(&mut self, change: Change, undo: Option<Undo>) -> Result<(), Refusal> {
+        let entry = Entry {
+            at: self.now,
+            command: self.command.cloned(),
+            change,
+        };
+        self.undo.extend(undo);
+        apply(self.states, &entry)?;
+        self.book.enter(entry);
+        Ok(())
+    }
+
+    /// Another redemption rate is expected.
+    pub(super) fn expect(&mut self, urr: Rational) -> Result<(), Refusal> {
+        let before = Undo::Books(self.states.books);
+        self.post_alone(Change::Expected { urr }, Some(before))
+    }
+
+    /// Replaces what later commands can refer to.
+    pub(super) fn amend(&mut self, id: &CommandId, subject: Subject) -> Result<(), Refusal> {
+        let deed = self.states.deeds.get(id);
+        let before = deed.map(|deed| Undo::Deed(id.clone(), Arc::clone(deed)));
+        let change = Change::Amended {
+            deed: id.clone(),
+            subject: Box::new(subject),
+        };
+        self.post_alone(change, before)
     }
 
     /// Moves points of one lot between pots.
     pub(super) fn move_points(
         &mut self,
-        account: &AccountId,
+        who: Who,
         lot: LotNumber,
         (from, to): (Pot, Pot),
         points: Points,
     ) -> Result<(), Refusal> {
-        self.post(Change::Moved {
-            account: account.clone(),
+        self.move_points_at(self.now, who, lot, (from, to), points)
+    }
+
+    /// The same, at an instant.
+    pub(super) fn move_points_at(
+        &mut self,
+        at: Timestamp,
+        who: Who,
+        lot: LotNumber,
+        (from, to): (Pot, Pot),
+        points: Points,
+    ) -> Result<(), Refusal> {
+        self.post_at(at, who, |account| Change::Moved {
+            account,
             lot,
             from,
             to,
@@ -222,28 +295,22 @@ impl<'a> Draft<'a> {
     }
 
     /// Notes a member's first points command.
-    pub(super) fn join(&mut self, account: &AccountId) -> Result<(), Refusal> {
-        if self.member(account).joined().is_some() {
+    pub(super) fn join(&mut self, who: Who) -> Result<(), Refusal> {
+        if self.member(who).joined().is_some() {
             return Ok(());
         }
-        self.post(Change::Joined {
-            account: account.clone(),
-        })
+        self.post(who, |account| Change::Joined { account })
     }
 
     /// Opens a lot with the next number.
-    pub(super) fn open_lot(
-        &mut self,
-        account: &AccountId,
-        lot: NewLot,
-    ) -> Result<LotNumber, Refusal> {
+    pub(super) fn open_lot(&mut self, who: Who, lot: NewLot) -> Result<LotNumber, Refusal> {
         let Some(&number) = self.numbers.get(self.lots_used) else {
             let what = "number of lots";
             return Err(Refusal::Overflow { what });
         };
         self.lots_used += 1;
-        self.post(Change::Opened {
-            account: account.clone(),
+        self.post(who, |account| Change::Opened {
+            account,
             lot: number,
             from: lot.from,
             points: lot.points,
@@ -282,30 +349,30 @@ impl<'a> Draft<'a> {
     }
 
     /// Notes an activity: under [`Expiry::Inactivity`] all lots get a new expiry.
-    pub(super) fn activity(&mut self, account: &AccountId) -> Result<(), Refusal> {
+    pub(super) fn activity(&mut self, who: Who) -> Result<(), Refusal> {
         if !matches!(self.programme.expiry, Expiry::Inactivity { .. }) {
             return Ok(());
         }
         let Some(expires_at) = self.expiry(self.now)? else {
             return Ok(());
         };
-        self.post(Change::Redated {
-            account: account.clone(),
+        self.post(who, |account| Change::Redated {
+            account,
             expires_at,
             only_later: false,
         })
     }
 
-    /// Usable points less debts, over all accounts; held at the ends of 64 bits.
-    pub(super) fn available(&self, accounts: &[AccountId]) -> Points {
-        Points(accounts.iter().fold(0_i64, |sum, account| {
-            sum.saturating_add(self.member(account).available().0)
+    /// Usable points less debts, over a pool; held at the ends of 64 bits.
+    pub(super) fn available(&self, pool: &[Who]) -> Points {
+        Points(pool.iter().fold(0_i64, |sum, who| {
+            sum.saturating_add(self.member(*who).available().0)
         }))
     }
 
     /// Refuses when there are fewer points than needed.
-    pub(super) fn require(&self, accounts: &[AccountId], needed: Points) -> Result<(), Refusal> {
-        let available = self.available(accounts);
+    pub(super) fn require(&self, pool: &[Who], needed: Points) -> Result<(), Refusal> {
+        let available = self.available(pool);
         if needed.0 > 0 && needed <= available {
             Ok(())
         } else {
@@ -313,50 +380,47 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The usable points of some accounts, in the order in which they are consumed.
-    pub(super) fn usable(&self, accounts: &[AccountId]) -> Vec<Part> {
-        let mut lots: SmallVec<[_; 4]> = accounts
-            .iter()
-            .flat_map(|account| self.member(account).open_lots().map(move |l| (account, l)))
-            .filter(|(_, lot): &(_, Lot)| lot.usable().0 > 0)
-            .collect();
+    /// The lots of a pool that have usable points, in the order in which they are consumed.
+    pub(super) fn usable(&self, pool: &[Who]) -> SmallVec<[(Who, Take); 4]> {
+        let lots = |who: &Who| {
+            let who = *who;
+            let lots = self.member(who).open_lots();
+            lots.map(move |lot| (who, lot))
+        };
+        let lots = pool.iter().flat_map(lots);
+        let mut lots: SmallVec<[_; 4]> = lots.filter(|(_, lot)| lot.usable().0 > 0).collect();
         lots.sort_by(|(_, a), (_, b)| a.consumption_order(b, self.programme.consume));
-        lots.into_iter()
-            .map(|(account, lot)| Part {
-                account: account.clone(),
-                lot: lot.number,
-                points: lot.usable(),
-            })
-            .collect()
+        let take = |lot: &Lot| Take {
+            lot: lot.number,
+            points: lot.usable(),
+        };
+        lots.iter().map(|(who, lot)| (*who, take(lot))).collect()
     }
 
     /// Takes up to `points` usable points into another pot; says which, in the order of consumption.
     pub(super) fn consume(
         &mut self,
-        accounts: &[AccountId],
+        pool: &[Who],
         points: Points,
         to: Pot,
     ) -> Result<Vec<Part>, Refusal> {
         let mut left = points.0;
-        let mut parts = self.usable(accounts);
-        for part in &mut parts {
-            let taken = left.min(part.points.0);
-            left -= taken;
-            part.points = Points(taken);
-        }
-        parts.retain(|part| part.points.0 > 0);
-        for part in &parts {
-            self.move_points(&part.account, part.lot, (Pot::Available, to), part.points)?;
+        let mut parts = Vec::new();
+        for (who, Take { lot, points }) in self.usable(pool) {
+            let points = Points(left.min(points.0));
+            if points.0 <= 0 {
+                break;
+            }
+            left -= points.0;
+            self.move_points(who, lot, (Pot::Available, to), points)?;
+            let account = self.account(who).clone();
+            parts.push(Part {
+                account,
+                lot,
+                points,
+            });
         }
         Ok(parts)
-    }
-
-    /// Replaces what later commands can refer to.
-    pub(super) fn amend(&mut self, deed: &CommandId, subject: Subject) -> Result<(), Refusal> {
-        self.post(Change::Amended {
-            deed: deed.clone(),
-            subject: Box::new(subject),
-        })
     }
 
     pub(super) fn digest(&mut self, action: &Action) -> Digest {

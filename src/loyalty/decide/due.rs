@@ -3,12 +3,12 @@
 use smallvec::SmallVec;
 
 use super::super::entry::Change;
-use super::super::lot::{LotNumber, Pot};
+use super::super::lot::{Lot, Pot, Take};
 use super::super::member::Member;
-use super::super::names::{AccountId, CommandId};
+use super::super::names::CommandId;
 use super::super::points::Points;
 use super::super::refusal::Refusal;
-use super::draft::Draft;
+use super::draft::{Draft, Who};
 use super::tier;
 use crate::event::Timestamp;
 
@@ -16,35 +16,39 @@ use crate::event::Timestamp;
 type Due<T> = SmallVec<[T; 2]>;
 
 impl Draft<'_> {
+    /// Lets everything happen that is due up to now, for all members at hand.
+    pub(super) fn all_fall_due(&mut self) -> Result<(), Refusal> {
+        self.at_hand().try_for_each(|who| self.fall_due(who))
+    }
+
     /// Lets everything happen that is due up to now, in the order of time; at one instant first hold
     /// time-outs, then expiries, then maturities, then what repays a debt.
-    pub(super) fn fall_due(&mut self, account: &AccountId) -> Result<(), Refusal> {
+    fn fall_due(&mut self, who: Who) -> Result<(), Refusal> {
         let ruling = self.programme;
         let debt = loop {
-            let member = self.member(account);
+            let member = self.member(who);
             let Some(due) = next_due(member).filter(|due| *due <= self.now) else {
                 break member.debt();
             };
             // Shielded points expire when their hold closes, not in the past.
             let at = due.max(member.as_of());
             self.programme = self.rules.at(at).unwrap_or(ruling);
-            self.time_out(account, at)?;
-            self.expire(account, at)?;
-            self.mature(account, at)?;
-            self.repay(account, at)?;
-            tier::end_term(self, account, at)?;
+            self.time_out(who, at)?;
+            self.expire_and_mature(who, at)?;
+            self.repay(who, at)?;
+            tier::end_term(self, who, at)?;
         };
         self.programme = ruling;
         // Nearly always nothing is owed.
         match debt {
             Points::ZERO => Ok(()),
-            _ => self.repay(account, self.now),
+            _ => self.repay(who, self.now),
         }
     }
 
-    fn time_out(&mut self, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
+    fn time_out(&mut self, who: Who, at: Timestamp) -> Result<(), Refusal> {
         let due: Due<CommandId> = self
-            .member(account)
+            .member(who)
             .more()
             .holds
             .iter()
@@ -52,105 +56,69 @@ impl Draft<'_> {
             .map(|share| share.hold.clone())
             .collect();
         for hold in due {
-            self.close_share(account, &hold, at, Pot::Available)?;
+            self.close_share(who, &hold, at, Pot::Available)?;
         }
         Ok(())
     }
 
-    /// Ends the account's part of a hold; its points go to one pot.
+    /// Ends the member's part of a hold; its points go to one pot.
     pub(super) fn close_share(
         &mut self,
-        account: &AccountId,
+        who: Who,
         hold: &CommandId,
         at: Timestamp,
         to: Pot,
     ) -> Result<(), Refusal> {
-        let share = &self.member(account).more().holds;
+        let share = &self.member(who).more().holds;
         let share = share.iter().find(|share| share.hold == *hold);
         for part in share.map_or_else(Vec::new, |share| share.parts.clone()) {
-            self.post_at(
-                at,
-                Change::Moved {
-                    account: account.clone(),
-                    lot: part.lot,
-                    from: Pot::Held,
-                    to,
-                    points: part.points,
-                },
-            )?;
+            self.move_points_at(at, who, part.lot, (Pot::Held, to), part.points)?;
         }
-        self.post_at(
-            at,
-            Change::HoldClosed {
-                account: account.clone(),
-                hold: hold.clone(),
-            },
-        )
+        self.post_at(at, who, |account| Change::HoldClosed {
+            account,
+            hold: hold.clone(),
+        })
     }
 
-    fn expire(&mut self, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
-        let lots = self.member(account).lots.due(at);
-        let lots = lots.filter(|lot| lot.free.0 > 0 && lot.is_expired(at));
-        let due: Due<_> = lots.map(|l| (l.number, l.pending, l.free)).collect();
-        for (lot, pending, points) in due {
-            let from = if pending {
-                Pot::Pending
-            } else {
-                Pot::Available
+    /// Ends the time of free points, and the waiting for them; what expires at the very instant of its
+    /// maturity is no longer there to be used.
+    fn expire_and_mature(&mut self, who: Who, at: Timestamp) -> Result<(), Refusal> {
+        let lots: Due<Lot> = self.member(who).lots.due(at).collect();
+        let expired = |lot: &Lot| lot.free.0 > 0 && lot.is_expired(at);
+        for lot in lots.iter().filter(|lot| expired(lot)) {
+            let from = match lot.pending {
+                true => Pot::Pending,
+                false => Pot::Available,
             };
-            self.post_at(
-                at,
-                Change::Moved {
-                    account: account.clone(),
-                    lot,
-                    from,
-                    to: Pot::Expired,
-                    points,
-                },
-            )?;
+            self.move_points_at(at, who, lot.number, (from, Pot::Expired), lot.free)?;
         }
-        Ok(())
-    }
-
-    fn mature(&mut self, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
-        let lots = self.member(account).lots.due(at);
-        let lots = lots.filter(|lot| lot.pending && lot.available_at <= at);
-        let due: Due<_> = lots.map(|lot| (lot.number, lot.free)).collect();
-        for (lot, points) in due {
-            self.post_at(
-                at,
-                Change::Matured {
-                    account: account.clone(),
-                    lot,
-                    points,
-                },
-            )?;
+        for lot in lots.iter().filter(|l| l.pending && l.available_at <= at) {
+            let points = match expired(lot) {
+                true => Points::ZERO,
+                false => lot.free,
+            };
+            self.post_at(at, who, |account| Change::Matured {
+                account,
+                lot: lot.number,
+                points,
+            })?;
         }
         Ok(())
     }
 
     /// Usable points repay a debt at once, in the order of consumption.
-    fn repay(&mut self, account: &AccountId, at: Timestamp) -> Result<(), Refusal> {
-        let mut debt = self.member(account).debt().0;
+    fn repay(&mut self, who: Who, at: Timestamp) -> Result<(), Refusal> {
+        let mut debt = self.member(who).debt().0;
         if debt == 0 {
             return Ok(());
         }
-        for part in self.usable(std::slice::from_ref(account)) {
-            let points = Points(debt.min(part.points.0));
+        for (who, Take { lot, points }) in self.usable(&[who]) {
+            let points = Points(debt.min(points.0));
             if points.0 == 0 {
                 break;
             }
             debt -= points.0;
-            self.post_at(
-                at,
-                Change::Moved {
-                    account: account.clone(),
-                    lot: part.lot,
-                    from: Pot::Available,
-                    to: Pot::Debt,
-                    points,
-                },
-            )?;
+            self.move_points_at(at, who, lot, (Pot::Available, Pot::Debt), points)?;
         }
         Ok(())
     }

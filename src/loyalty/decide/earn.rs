@@ -5,24 +5,23 @@ use super::super::command::{Basis, Earn, Line};
 use super::super::deed::{Order, Subject};
 use super::super::entry::Change;
 use super::super::lot::Pot;
-use super::super::names::AccountId;
 use super::super::points::Points;
 use super::super::programme::{Cap, RateRule, RoundScope, TierUnit};
 use super::super::rational::{ExactSum, Rounding};
 use super::super::receipt::Receipt;
 use super::super::refusal::Refusal;
-use super::draft::{Draft, NewLot};
+use super::draft::{Draft, NewLot, Who};
 use super::tier;
 
 pub(super) fn earn(draft: &mut Draft<'_>, earn: &Earn) -> Result<(Receipt, Subject), Refusal> {
-    let account = &earn.account;
+    let who = draft.who(&earn.account);
     let money = money(earn)?;
     let before_cap = match earn.basis {
         Basis::Points(points) => not_negative("points", points.0).map(Points)?,
-        Basis::Money(_) | Basis::Lines(_) => for_order(draft, earn)?,
+        Basis::Money(_) | Basis::Lines(_) => for_order(draft, who, earn)?,
     };
-    draft.join(account)?;
-    let points = before_cap.min(room(draft, account)?);
+    draft.join(who)?;
+    let points = before_cap.min(room(draft, who)?);
     let now = draft.now;
     let pending_days = earn.pending_days.unwrap_or(draft.programme.pending_days);
     let Some(available_at) = calendar::days_later(now, i64::from(pending_days)) else {
@@ -41,31 +40,31 @@ pub(super) fn earn(draft: &mut Draft<'_>, earn: &Earn) -> Result<(Receipt, Subje
             available_at,
             expires_at,
         };
-        Some(draft.open_lot(account, lot)?)
+        Some(draft.open_lot(who, lot)?)
     } else {
         None
     };
-    count_for_cap(draft, earn, points)?;
+    count_for_cap(draft, who, points)?;
     let qualifying = !earn.non_qualifying;
     if let (Some(tiers), true) = (&draft.programme.tiers, qualifying) {
         let amount = match tiers.unit {
             TierUnit::Money => money,
             TierUnit::Points => points.0,
         };
-        tier::qualify(draft, account, amount, now)?;
+        tier::qualify(draft, who, amount, now)?;
     }
     let allocated = allocate(draft, money, points)?;
     if draft.programme.liability.is_some() {
-        draft.post(Change::Deferred {
-            account: account.clone(),
+        draft.post(who, |account| Change::Deferred {
+            account,
             allocated,
             issued: points.0,
         })?;
     }
-    extend(draft, earn)?;
-    draft.activity(account)?;
+    extend(draft, who)?;
+    draft.activity(who)?;
     let order = Order {
-        account: account.clone(),
+        account: earn.account.clone(),
         money,
         refunded: 0,
         points,
@@ -112,14 +111,14 @@ fn not_negative(what: &'static str, value: i64) -> Result<i64, Refusal> {
 }
 
 /// The points of an order by the programme's rates and the rules in code.
-fn for_order(draft: &Draft<'_>, earn: &Earn) -> Result<Points, Refusal> {
+fn for_order(draft: &Draft<'_>, who: Who, earn: &Earn) -> Result<Points, Refusal> {
     let overflow = || Refusal::Overflow {
         what: "points of the order",
     };
     let Some(earning) = draft.programme.earn else {
         return Err(Refusal::NotInProgramme { rules: "earn" });
     };
-    let member = draft.member(&earn.account);
+    let member = draft.member(who);
     let tiers = draft.programme.tiers.as_ref();
     let tier = tiers.map_or(0, |tiers| tier::held(member, tiers, draft.now));
     let single;
@@ -203,12 +202,12 @@ fn cap(draft: &Draft<'_>) -> Result<Option<(crate::event::Timestamp, Points)>, R
 }
 
 /// How many points the cap still allows.
-fn room(draft: &Draft<'_>, account: &AccountId) -> Result<Points, Refusal> {
+fn room(draft: &Draft<'_>, who: Who) -> Result<Points, Refusal> {
     let Some((since, most)) = cap(draft)? else {
         return Ok(Points(i64::MAX));
     };
     let granted = draft
-        .member(account)
+        .member(who)
         .more()
         .recent_grants
         .iter()
@@ -217,10 +216,10 @@ fn room(draft: &Draft<'_>, account: &AccountId) -> Result<Points, Refusal> {
     Ok(Points(most.0.saturating_sub(granted).max(0)))
 }
 
-fn count_for_cap(draft: &mut Draft<'_>, earn: &Earn, points: Points) -> Result<(), Refusal> {
+fn count_for_cap(draft: &mut Draft<'_>, who: Who, points: Points) -> Result<(), Refusal> {
     match cap(draft)? {
-        Some((since, _)) if points.0 > 0 => draft.post(Change::Counted {
-            account: earn.account.clone(),
+        Some((since, _)) if points.0 > 0 => draft.post(who, |account| Change::Counted {
+            account,
             points,
             since,
         }),
@@ -259,16 +258,17 @@ fn allocate(draft: &Draft<'_>, money: i64, points: Points) -> Result<i64, Refusa
 }
 
 /// Under `extend_on_activity` every live lot lasts at least to the end of a later month.
-fn extend(draft: &mut Draft<'_>, earn: &Earn) -> Result<(), Refusal> {
+fn extend(draft: &mut Draft<'_>, who: Who) -> Result<(), Refusal> {
     let Some(extension) = draft.programme.extend_on_activity else {
         return Ok(());
     };
     let until = calendar::month_end(draft.now, i64::from(extension.months));
-    draft.post(Change::Redated {
-        account: earn.account.clone(),
-        expires_at: until.ok_or(Refusal::Overflow {
-            what: "expiry of the points",
-        })?,
+    let expires_at = until.ok_or(Refusal::Overflow {
+        what: "expiry of the points",
+    })?;
+    draft.post(who, |account| Change::Redated {
+        account,
+        expires_at,
         only_later: true,
     })
 }

@@ -6,7 +6,7 @@ use super::super::names::{AccountId, CommandId};
 use super::super::programme::GroupRules;
 use super::super::receipt::Receipt;
 use super::super::refusal::Refusal;
-use super::draft::Draft;
+use super::draft::{Draft, Who};
 use super::hold::reserve;
 use crate::event::Timestamp;
 
@@ -26,7 +26,8 @@ pub(super) fn open(
         members: Vec::new(),
         formed: false,
     };
-    commit(draft, account, &mut group, rules)?;
+    let who = draft.who(account);
+    commit(draft, who, &mut group, rules)?;
     Ok((joined(&group, draft.now), Subject::Group(group)))
 }
 
@@ -55,7 +56,8 @@ pub(super) fn join(
             group: id.clone(),
         });
     }
-    commit(draft, account, &mut group, rules)?;
+    let who = draft.who(account);
+    commit(draft, who, &mut group, rules)?;
     if group.members.len() >= rules.size as usize {
         form(draft, &mut group)?;
     }
@@ -74,17 +76,16 @@ fn rules(draft: &Draft<'_>) -> Result<GroupRules, Refusal> {
 /// A member commits the deposit until the deadline.
 fn commit(
     draft: &mut Draft<'_>,
-    account: &AccountId,
+    who: Who,
     group: &mut Group,
     rules: GroupRules,
 ) -> Result<(), Refusal> {
-    draft.join(account)?;
+    draft.join(who)?;
     if rules.deposit.0 > 0 {
-        let accounts = std::slice::from_ref(account);
-        reserve(draft, accounts, rules.deposit, Some(group.deadline))?;
+        reserve(draft, &[who], rules.deposit, Some(group.deadline))?;
     }
     if let Some(id) = draft.id() {
-        group.members.push((account.clone(), id.clone()));
+        group.members.push((draft.account(who).clone(), id.clone()));
     }
     Ok(())
 }
@@ -93,11 +94,12 @@ fn commit(
 fn form(draft: &mut Draft<'_>, group: &mut Group) -> Result<(), Refusal> {
     group.formed = true;
     for (account, hold) in &group.members {
-        let holds = &draft.member(account).more().holds;
+        let who = draft.who(account);
+        let holds = &draft.member(who).more().holds;
         let held = holds.iter().any(|share| share.hold == *hold);
         if held {
-            draft.close_share(account, hold, draft.now, Pot::Redeemed)?;
-            draft.activity(account)?;
+            draft.close_share(who, hold, draft.now, Pot::Redeemed)?;
+            draft.activity(who)?;
         }
     }
     Ok(())

@@ -8,14 +8,14 @@ use super::super::names::{AccountId, CommandId};
 use super::super::points::Points;
 use super::super::receipt::Receipt;
 use super::super::refusal::Refusal;
-use super::draft::{Draft, takes};
+use super::draft::{Draft, Pool, Who, takes};
 use super::redeem::{distinct, positive};
 use crate::event::Timestamp;
 
 pub(super) fn hold(draft: &mut Draft<'_>, hold: &Hold) -> Result<(Receipt, Subject), Refusal> {
-    let accounts = distinct(&hold.purse)?;
+    let pool = distinct(draft, &hold.purse)?;
     positive(hold.points)?;
-    let points = hold.points.unwrap_or_else(|| draft.available(accounts));
+    let points = hold.points.unwrap_or_else(|| draft.available(&pool));
     let until = match hold.ttl_s {
         None => None,
         Some(ttl_s) if ttl_s > 0 => {
@@ -33,7 +33,7 @@ pub(super) fn hold(draft: &mut Draft<'_>, hold: &Hold) -> Result<(Receipt, Subje
             });
         }
     };
-    let parts = reserve(draft, accounts, points, until)?;
+    let parts = reserve(draft, &pool, points, until)?;
     let receipt = Receipt::Held {
         reserved: takes(&parts),
     };
@@ -48,21 +48,21 @@ pub(super) fn hold(draft: &mut Draft<'_>, hold: &Hold) -> Result<(Receipt, Subje
 /// Reserves points under the name of the command.
 pub(super) fn reserve(
     draft: &mut Draft<'_>,
-    accounts: &[AccountId],
+    pool: &[Who],
     points: Points,
     until: Option<Timestamp>,
 ) -> Result<Vec<Part>, Refusal> {
-    draft.require(accounts, points)?;
-    let parts = draft.consume(accounts, points, Pot::Held)?;
+    draft.require(pool, points)?;
+    let parts = draft.consume(pool, points, Pot::Held)?;
     let Some(id) = draft.id() else {
         return Ok(parts);
     };
-    for account in accounts {
-        draft.join(account)?;
-        let own: Vec<Take> = takes_of(&parts, account);
+    for &who in pool {
+        draft.join(who)?;
+        let own: Vec<Take> = takes_of(&parts, draft.account(who));
         if !own.is_empty() {
-            draft.post(Change::HoldOpened {
-                account: account.clone(),
+            draft.post(who, |account| Change::HoldOpened {
+                account,
                 hold: id.clone(),
                 until,
                 parts: own,
@@ -92,12 +92,13 @@ pub(super) fn capture(
     let mut open = points.0;
     let mut consumed = Vec::new();
     for part in &parts {
+        let who = draft.who(&part.account);
         let taken = Points(open.min(part.points.0));
         let back = Points(part.points.0 - taken.0);
         open -= taken.0;
         for (to, points) in [(Pot::Redeemed, taken), (Pot::Available, back)] {
             if points.0 > 0 {
-                draft.move_points(&part.account, part.lot, (Pot::Held, to), points)?;
+                draft.move_points(who, part.lot, (Pot::Held, to), points)?;
             }
         }
         if taken.0 > 0 {
@@ -123,12 +124,12 @@ pub(super) fn release(
     let mut released = 0_i64;
     for part in &parts {
         released = released.saturating_add(part.points.0);
+        let who = draft.who(&part.account);
         let pots = (Pot::Held, Pot::Available);
-        draft.move_points(&part.account, part.lot, pots, part.points)?;
+        draft.move_points(who, part.lot, pots, part.points)?;
     }
-    let accounts = accounts_of(&parts);
-    for account in &accounts {
-        end_share(draft, account, id)?;
+    for who in pool_of(draft, &parts) {
+        end_share(draft, who, id)?;
     }
     amend_closed(draft, id, parts, until)?;
     let receipt = Receipt::Released {
@@ -161,16 +162,16 @@ fn close(
     parts: Vec<Part>,
     until: Option<Timestamp>,
 ) -> Result<(), Refusal> {
-    for account in &accounts_of(&parts) {
-        end_share(draft, account, id)?;
-        draft.activity(account)?;
+    for who in pool_of(draft, &parts) {
+        end_share(draft, who, id)?;
+        draft.activity(who)?;
     }
     amend_closed(draft, id, parts, until)
 }
 
-fn end_share(draft: &mut Draft<'_>, account: &AccountId, id: &CommandId) -> Result<(), Refusal> {
-    draft.post(Change::HoldClosed {
-        account: account.clone(),
+fn end_share(draft: &mut Draft<'_>, who: Who, id: &CommandId) -> Result<(), Refusal> {
+    draft.post(who, |account| Change::HoldClosed {
+        account,
         hold: id.clone(),
     })
 }
@@ -191,14 +192,16 @@ fn amend_closed(
     )
 }
 
-fn accounts_of(parts: &[Part]) -> Vec<AccountId> {
-    let mut accounts: Vec<AccountId> = Vec::new();
+/// The members of some parts, each once.
+fn pool_of(draft: &mut Draft<'_>, parts: &[Part]) -> Pool {
+    let mut pool = Pool::new();
     for part in parts {
-        if !accounts.contains(&part.account) {
-            accounts.push(part.account.clone());
+        let who = draft.who(&part.account);
+        if !pool.contains(&who) {
+            pool.push(who);
         }
     }
-    accounts
+    pool
 }
 
 fn takes_of(parts: &[Part], account: &AccountId) -> Vec<Take> {

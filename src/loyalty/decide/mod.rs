@@ -91,9 +91,8 @@ pub(super) fn decide_on(
     let Some(programme) = rules.at(command.at) else {
         return Err(Refusal::NoProgramme { at: command.at });
     };
-    let accounts = touched(states, &command.action);
     let mut draft = Draft::new(states, book, rules, programme, command, numbers);
-    match carry_out(&mut draft, command, &accounts) {
+    match carry_out(&mut draft, command) {
         Ok(submitted) => {
             let lots_used = draft.lots_used();
             draft.finish();
@@ -104,21 +103,11 @@ pub(super) fn decide_on(
     }
 }
 
-fn carry_out(
-    draft: &mut Draft<'_>,
-    command: &Command,
-    accounts: &[AccountId],
-) -> Result<Submitted, Refusal> {
-    for account in accounts {
-        draft.bring(account)?;
-    }
-    for account in accounts {
-        draft.fall_due(account)?;
-    }
+fn carry_out(draft: &mut Draft<'_>, command: &Command) -> Result<Submitted, Refusal> {
+    draft.bring_all(&command.action)?;
+    draft.all_fall_due()?;
     let (receipt, subject) = act(draft, &command.action)?;
-    for account in accounts {
-        draft.fall_due(account)?;
-    }
+    draft.all_fall_due()?;
     let deed = Deed {
         at: command.at,
         digest: draft.digest(&command.action),
@@ -158,7 +147,7 @@ pub(super) fn fall_due_on(
     let programme = rules.at(now).ok_or(Refusal::NoProgramme { at: now })?;
     let mut draft = Draft::tick(states, book, rules, programme, now);
     draft.bring(account)?;
-    draft.fall_due(account)?;
+    draft.all_fall_due()?;
     draft.finish();
     Ok(())
 }
@@ -254,8 +243,14 @@ fn act(draft: &mut Draft<'_>, action: &Action) -> Result<(Receipt, Subject), Ref
         Action::Transfer { from, to, points } => transfer::transfer(draft, from, to, *points),
         Action::GroupOpen { account } => group::open(draft, account),
         Action::GroupJoin { account, group } => group::join(draft, account, group),
-        Action::Stamp { account, count } => stamp::stamp(draft, account, *count),
-        Action::Unstamp { account, count } => stamp::unstamp(draft, account, *count),
+        Action::Stamp { account, count } => {
+            let who = draft.who(account);
+            stamp::stamp(draft, who, *count)
+        }
+        Action::Unstamp { account, count } => {
+            let who = draft.who(account);
+            stamp::unstamp(draft, who, *count)
+        }
         Action::SetUrr { urr } => {
             if draft.programme.liability.is_none() {
                 return Err(Refusal::NotInProgramme { rules: "liability" });
@@ -265,7 +260,7 @@ fn act(draft: &mut Draft<'_>, action: &Action) -> Result<(Receipt, Subject), Ref
                 value: urr.num(),
                 expected: "from 0 to the denominator",
             })?;
-            draft.post(super::entry::Change::Expected { urr: *urr })?;
+            draft.expect(*urr)?;
             Ok((Receipt::Noted {}, Subject::None))
         }
     }

@@ -5,19 +5,19 @@ use super::super::command::{Purse, Redeem};
 use super::super::deed::{Part, Subject};
 use super::super::entry::Change;
 use super::super::lot::Pot;
-use super::super::names::{AccountId, CommandId};
+use super::super::names::CommandId;
 use super::super::points::Points;
 use super::super::programme::RestoreExpired;
 use super::super::receipt::{Receipt, Restoration, Restored};
 use super::super::refusal::Refusal;
-use super::draft::{Draft, NewLot, takes};
+use super::draft::{Draft, NewLot, Pool, Who, takes};
 
 pub(super) fn redeem(
     draft: &mut Draft<'_>,
     redeem: &Redeem,
 ) -> Result<(Receipt, Subject), Refusal> {
-    let accounts = distinct(&redeem.purse)?;
-    let points = redeem.points.unwrap_or_else(|| draft.available(accounts));
+    let pool = distinct(draft, &redeem.purse)?;
+    let points = redeem.points.unwrap_or_else(|| draft.available(&pool));
     let programme = draft.programme;
     if let Some(minimum) = programme.redeem_min.filter(|&minimum| points < minimum) {
         return Err(Refusal::BelowMinimum { points, minimum });
@@ -26,13 +26,13 @@ pub(super) fn redeem(
         return Err(Refusal::NotAMultiple { points, step });
     }
     positive(redeem.points)?;
-    check_velocity(draft, accounts)?;
-    draft.require(accounts, points)?;
-    let parts = draft.consume(accounts, points, Pot::Redeemed)?;
-    for account in accounts {
-        draft.join(account)?;
-        count_for_velocity(draft, account)?;
-        draft.activity(account)?;
+    check_velocity(draft, &pool)?;
+    draft.require(&pool, points)?;
+    let parts = draft.consume(&pool, points, Pot::Redeemed)?;
+    for who in pool {
+        draft.join(who)?;
+        count_for_velocity(draft, who)?;
+        draft.activity(who)?;
     }
     let receipt = Receipt::Redeemed {
         consumed: takes(&parts),
@@ -80,7 +80,8 @@ pub(super) fn reverse(
 /// Brings points back to their lot, or to what the programme says when the lot's time has passed.
 fn restore(draft: &mut Draft<'_>, part: &Part, points: Points) -> Result<Restored, Refusal> {
     let now = draft.now;
-    let lot = draft.member(&part.account).lot(part.lot);
+    let who = draft.who(&part.account);
+    let lot = draft.member(who).lot(part.lot);
     let expired = lot.is_some_and(|lot| lot.is_expired(now));
     let earned_at = lot.map_or(now, |lot| lot.earned_at);
     let (to, how) = match (expired, draft.programme.restore_expired) {
@@ -88,7 +89,7 @@ fn restore(draft: &mut Draft<'_>, part: &Part, points: Points) -> Result<Restore
         (true, RestoreExpired::Expire) => (Pot::Expired, Restoration::Expired),
         (true, RestoreExpired::Grace { .. }) => (Pot::Issued, Restoration::Reissued),
     };
-    draft.move_points(&part.account, part.lot, (Pot::Redeemed, to), points)?;
+    draft.move_points(who, part.lot, (Pot::Redeemed, to), points)?;
     let mut lot = part.lot;
     if let (true, RestoreExpired::Grace { days }) = (expired, draft.programme.restore_expired) {
         let expires_at = calendar::days_later(now, i64::from(days)).ok_or(Refusal::Overflow {
@@ -101,13 +102,13 @@ fn restore(draft: &mut Draft<'_>, part: &Part, points: Points) -> Result<Restore
             available_at: now,
             expires_at: Some(expires_at),
         };
-        lot = draft.open_lot(&part.account, new)?;
+        lot = draft.open_lot(who, new)?;
     }
     Ok(Restored { lot, points, how })
 }
 
-/// The accounts of a purse, each named once.
-pub(super) fn distinct(purse: &Purse) -> Result<&[AccountId], Refusal> {
+/// The members of a purse, each named once.
+pub(super) fn distinct(draft: &mut Draft<'_>, purse: &Purse) -> Result<Pool, Refusal> {
     let accounts = purse.accounts();
     for (position, account) in accounts.iter().enumerate() {
         if accounts.iter().take(position).any(|other| other == account) {
@@ -116,7 +117,7 @@ pub(super) fn distinct(purse: &Purse) -> Result<&[AccountId], Refusal> {
             });
         }
     }
-    Ok(accounts)
+    Ok(draft.all(accounts))
 }
 
 /// Points that were given must be above 0.
@@ -131,17 +132,17 @@ pub(super) fn positive(points: Option<Points>) -> Result<(), Refusal> {
     }
 }
 
-fn check_velocity(draft: &Draft<'_>, accounts: &[AccountId]) -> Result<(), Refusal> {
+fn check_velocity(draft: &Draft<'_>, pool: &[Who]) -> Result<(), Refusal> {
     let Some(velocity) = draft.programme.velocity else {
         return Ok(());
     };
     let since = draft.now.saturating_add_s(1 - velocity.seconds);
-    for account in accounts {
-        let recent = &draft.member(account).more().recent_redemptions;
+    for who in pool {
+        let recent = &draft.member(*who).more().recent_redemptions;
         let redemptions = recent.iter().filter(|then| **then >= since).count();
         if redemptions >= velocity.max_redemptions as usize {
             return Err(Refusal::VelocityLimit {
-                account: account.clone(),
+                account: draft.account(*who).clone(),
                 redemptions: u32::try_from(redemptions).unwrap_or(u32::MAX),
                 seconds: velocity.seconds,
             });
@@ -150,13 +151,11 @@ fn check_velocity(draft: &Draft<'_>, accounts: &[AccountId]) -> Result<(), Refus
     Ok(())
 }
 
-fn count_for_velocity(draft: &mut Draft<'_>, account: &AccountId) -> Result<(), Refusal> {
+fn count_for_velocity(draft: &mut Draft<'_>, who: Who) -> Result<(), Refusal> {
     let Some(velocity) = draft.programme.velocity else {
         return Ok(());
     };
     // Strictly later than now − seconds.
-    draft.post(Change::Limited {
-        account: account.clone(),
-        since: draft.now.saturating_add_s(1 - velocity.seconds),
-    })
+    let since = draft.now.saturating_add_s(1 - velocity.seconds);
+    draft.post(who, |account| Change::Limited { account, since })
 }

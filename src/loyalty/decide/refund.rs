@@ -9,7 +9,7 @@ use super::super::programme::{Clawback, TierUnit};
 use super::super::rational::Rounding;
 use super::super::receipt::Receipt;
 use super::super::refusal::Refusal;
-use super::draft::{Draft, takes};
+use super::draft::{Draft, Who, takes};
 use super::tier;
 use crate::event::Timestamp;
 
@@ -42,14 +42,16 @@ pub(super) fn refund(
     // What is kept only falls: it is a monotone rounding of less and less.
     let owed = Points(order.kept.0 - kept);
     order.kept = Points(kept);
-    let receipt = claw_back(draft, &mut order, owed)?;
-    lower_tier(draft, &order, order_at, money, owed)?;
+    let who = draft.who(&order.account);
+    let receipt = claw_back(draft, who, &mut order, owed)?;
+    lower_tier(draft, who, &order, order_at, money, owed)?;
     if draft.programme.liability.is_some() {
         let first = order.allocated_first;
         let allocated = scaled(first, remaining, order.money, Rounding::HalfEven)?;
-        draft.post(Change::Deferred {
-            account: order.account.clone(),
-            allocated: allocated - order.allocated,
+        let change = allocated - order.allocated;
+        draft.post(who, |account| Change::Deferred {
+            account,
+            allocated: change,
             issued: -owed.0,
         })?;
         order.allocated = allocated;
@@ -59,9 +61,13 @@ pub(super) fn refund(
 }
 
 /// Takes points back: own lot, what expired in it, then as the programme says.
-fn claw_back(draft: &mut Draft<'_>, order: &mut Order, owed: Points) -> Result<Receipt, Refusal> {
-    let account = order.account.clone();
-    let own = order.lot.and_then(|lot| draft.member(&account).lot(lot));
+fn claw_back(
+    draft: &mut Draft<'_>,
+    who: Who,
+    order: &mut Order,
+    owed: Points,
+) -> Result<Receipt, Refusal> {
+    let own = order.lot.and_then(|lot| draft.member(who).lot(lot));
     let mut open = owed.0;
     let mut clawed = Vec::new();
     let mut absorbed = 0;
@@ -78,7 +84,7 @@ fn claw_back(draft: &mut Draft<'_>, order: &mut Order, owed: Points) -> Result<R
             .max(0);
         open -= points.0 + absorbed;
         if points.0 > 0 {
-            draft.move_points(&account, number, (from, Pot::ClawedBack), points)?;
+            draft.move_points(who, number, (from, Pot::ClawedBack), points)?;
             clawed.push(Take {
                 lot: number,
                 points,
@@ -88,8 +94,7 @@ fn claw_back(draft: &mut Draft<'_>, order: &mut Order, owed: Points) -> Result<R
     order.absorbed = Points(order.absorbed.0 + absorbed);
     let clawback = draft.programme.clawback;
     if clawback == Clawback::OwnLotThenOthersThenDebt && open > 0 {
-        let accounts = std::slice::from_ref(&account);
-        let parts = draft.consume(accounts, Points(open), Pot::ClawedBack)?;
+        let parts = draft.consume(&[who], Points(open), Pot::ClawedBack)?;
         open -= parts.iter().map(|part| part.points.0).sum::<i64>();
         clawed.extend(takes(&parts));
     }
@@ -98,7 +103,7 @@ fn claw_back(draft: &mut Draft<'_>, order: &mut Order, owed: Points) -> Result<R
         _ => (Pot::Debt, open, 0),
     };
     if open > 0 {
-        draft.post(Change::Owed {
+        draft.post(who, |account| Change::Owed {
             account,
             by,
             points: Points(open),
@@ -115,6 +120,7 @@ fn claw_back(draft: &mut Draft<'_>, order: &mut Order, owed: Points) -> Result<R
 /// A refund lowers the total of the time in which the order counted.
 fn lower_tier(
     draft: &mut Draft<'_>,
+    who: Who,
     order: &Order,
     order_at: Timestamp,
     money: i64,
@@ -127,7 +133,7 @@ fn lower_tier(
         TierUnit::Money => money,
         TierUnit::Points => owed.0,
     };
-    tier::qualify(draft, &order.account, -amount, order_at)
+    tier::qualify(draft, who, -amount, order_at)
 }
 
 /// `whole` × `part` / `of`, rounded once; `of` is above 0.

@@ -3,17 +3,16 @@
 use super::super::deed::Subject;
 use super::super::entry::Change;
 use super::super::member::Card;
-use super::super::names::AccountId;
 use super::super::receipt::Receipt;
 use super::super::refusal::Refusal;
-use super::draft::Draft;
+use super::draft::{Draft, Who};
 
 pub(super) fn stamp(
     draft: &mut Draft<'_>,
-    account: &AccountId,
+    who: Who,
     count: i64,
 ) -> Result<(Receipt, Subject), Refusal> {
-    let (card, size) = card(draft, account, count)?;
+    let (card, size) = card(draft, who, count)?;
     let overflow = Refusal::Overflow {
         what: "number of stamps",
     };
@@ -23,7 +22,7 @@ pub(super) fn stamp(
         stamps: stamps - new_rewards * size,
         rewards: card.rewards.checked_add(new_rewards).ok_or(overflow)?,
     };
-    write(draft, account, card)?;
+    write(draft, who, card)?;
     let receipt = Receipt::Stamped {
         stamps: card.stamps,
         rewards: card.rewards,
@@ -34,10 +33,10 @@ pub(super) fn stamp(
 
 pub(super) fn unstamp(
     draft: &mut Draft<'_>,
-    account: &AccountId,
+    who: Who,
     count: i64,
 ) -> Result<(Receipt, Subject), Refusal> {
-    let (card, size) = card(draft, account, count)?;
+    let (card, size) = card(draft, who, count)?;
     let stamps = card.stamps.checked_sub(count).ok_or(Refusal::Overflow {
         what: "number of stamps",
     })?;
@@ -57,7 +56,7 @@ pub(super) fn unstamp(
         })?,
         rewards: card.rewards - broken,
     };
-    write(draft, account, card)?;
+    write(draft, who, card)?;
     let receipt = Receipt::Unstamped {
         stamps: card.stamps,
         rewards: card.rewards,
@@ -66,7 +65,7 @@ pub(super) fn unstamp(
 }
 
 /// The card before the command, and the size of a full one.
-fn card(draft: &Draft<'_>, account: &AccountId, count: i64) -> Result<(Card, i64), Refusal> {
+fn card(draft: &Draft<'_>, who: Who, count: i64) -> Result<(Card, i64), Refusal> {
     let rules = draft.programme.stamp_card.ok_or(Refusal::NotInProgramme {
         rules: "stamp_card",
     })?;
@@ -81,12 +80,9 @@ fn card(draft: &Draft<'_>, account: &AccountId, count: i64) -> Result<(Card, i64
         stamps: 0,
         rewards: 0,
     };
-    Ok((draft.member(account).card().unwrap_or(none), rules.size))
+    Ok((draft.member(who).card().unwrap_or(none), rules.size))
 }
 
-fn write(draft: &mut Draft<'_>, account: &AccountId, card: Card) -> Result<(), Refusal> {
-    draft.post(Change::Stamped {
-        account: account.clone(),
-        card,
-    })
+fn write(draft: &mut Draft<'_>, who: Who, card: Card) -> Result<(), Refusal> {
+    draft.post(who, |account| Change::Stamped { account, card })
 }

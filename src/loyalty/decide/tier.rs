@@ -3,10 +3,9 @@
 use super::super::calendar;
 use super::super::entry::Change;
 use super::super::member::{Member, Term};
-use super::super::names::AccountId;
 use super::super::programme::{TierKind, Tiers};
 use super::super::refusal::Refusal;
-use super::draft::Draft;
+use super::draft::{Draft, Who};
 use crate::event::{Period, Timestamp, Zone};
 
 /// Months for which a tier of the kind [`TierKind::Anniversary`] lasts, and over which it is counted.
@@ -28,7 +27,7 @@ pub(crate) fn held(member: &Member, tiers: &Tiers, now: Timestamp) -> u32 {
 /// Counts an amount towards the tiers for the time of `order_at`; a new amount may raise the tier.
 pub(super) fn qualify(
     draft: &mut Draft<'_>,
-    account: &AccountId,
+    who: Who,
     amount: i64,
     order_at: Timestamp,
 ) -> Result<(), Refusal> {
@@ -48,44 +47,39 @@ pub(super) fn qualify(
         TierKind::CalendarYear => (calendar::start_of_year(order_at, 0), Timestamp::MIN),
         TierKind::Anniversary => {
             let year_ago = year_ago.unwrap_or(Timestamp::MIN);
-            let term = draft.member(account).more().term;
+            let term = draft.member(who).more().term;
             let since = term.map_or(year_ago, |term| term.since.min(year_ago));
             (Some(order_at), since)
         }
     };
-    draft.post(Change::Qualified {
-        account: account.clone(),
-        period: period.ok_or_else(|| overflow.clone())?,
+    let period = period.ok_or_else(|| overflow.clone())?;
+    draft.post(who, |account| Change::Qualified {
+        account,
+        period,
         amount,
         since,
     })?;
     if tiers.kind != TierKind::Anniversary || amount < 0 {
         return Ok(());
     }
-    let member = draft.member(account);
+    let member = draft.member(who);
     let reached = tiers.level(total(member, |then| {
         year_ago.is_none_or(|year_ago| then > year_ago)
     }));
     if reached <= held(member, tiers, now) {
         return Ok(());
     }
-    draft.post(Change::Ranked {
-        account: account.clone(),
-        term: Some(Term {
-            tier: reached,
-            since: now,
-            until: calendar::months_later(now, TERM_MONTHS).ok_or(overflow)?,
-        }),
-    })
+    let term = Some(Term {
+        tier: reached,
+        since: now,
+        until: calendar::months_later(now, TERM_MONTHS).ok_or(overflow)?,
+    });
+    draft.post(who, |account| Change::Ranked { account, term })
 }
 
 /// At the end of a term the tier must have been earned again, or it falls to what was.
-pub(super) fn end_term(
-    draft: &mut Draft<'_>,
-    account: &AccountId,
-    at: Timestamp,
-) -> Result<(), Refusal> {
-    let member = draft.member(account);
+pub(super) fn end_term(draft: &mut Draft<'_>, who: Who, at: Timestamp) -> Result<(), Refusal> {
+    let member = draft.member(who);
     let Some(term) = member.more().term.filter(|term| term.until <= at) else {
         return Ok(());
     };
@@ -94,7 +88,7 @@ pub(super) fn end_term(
         Some(tiers) => term.tier.min(tiers.level(earned)),
         None => 0,
     };
-    let next = match next {
+    let term = match next {
         0 => None,
         tier => Some(Term {
             tier,
@@ -104,13 +98,7 @@ pub(super) fn end_term(
             })?,
         }),
     };
-    draft.post_at(
-        at,
-        Change::Ranked {
-            account: account.clone(),
-            term: next,
-        },
-    )
+    draft.post_at(at, who, |account| Change::Ranked { account, term })
 }
 
 /// The tier in a calendar year: the one that it starts with, or what was reached in it.

@@ -22,7 +22,8 @@ pub(super) fn transfer(
         });
     }
     positive(points)?;
-    let sender = std::slice::from_ref(from);
+    let [from, to] = [from, to].map(|account| draft.who(account));
+    let sender = &[from];
     let overflow = || Refusal::Overflow {
         what: "points and fee of the transfer",
     };
