@@ -27,43 +27,74 @@ impl Slot {
     }
 }
 
-/// Slots in about the order of their hashes; at most three of four places are taken.
+/// Slots in the order of their hashes; at most three of four places are taken.
+///
+/// Where a hash is looked for first is the same share of all places as the hash is of all hashes. What does
+/// not find its place empty lies further on, still in order, so that a look ends at the first higher hash.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
-    /// None, or a power of two.
+    /// [`Slots::first_places`] of them, and a few behind for what found no place before.
     places: Vec<Slot>,
+    /// 0 or a power of two.
+    first_places: usize,
     taken: usize,
 }
 
 /// As few places as are worth a table.
 const PLACES_MIN: usize = 16;
 
+/// Memory for so many places behind the first ones is taken at a time: more than are ever needed, as a rule.
+const BEHIND: usize = 64;
+
 impl Slots {
     /// The slots of a hash: one, or that of another name with the same hash, too.
     pub(crate) fn of(&self, hash: u32) -> impl Iterator<Item = &Slot> {
-        self.chain(hash).filter(move |slot| slot.hash == hash)
+        let from = self.places.get(self.start(hash)..).unwrap_or_default();
+        let lower = move |slot: &&Slot| !slot.is_empty() && slot.hash < hash;
+        let own = move |slot: &&Slot| !slot.is_empty() && slot.hash == hash;
+        from.iter().skip_while(lower).take_while(own)
     }
 
     /// Reads something of the place where a hash is looked for first.
     pub(crate) fn glance(&self, hash: u32) -> u64 {
-        self.chain(hash).next().map_or(0, |slot| slot.first)
+        self.places
+            .get(self.start(hash))
+            .map_or(0, |slot| slot.first)
     }
 
     /// Adds a command.
     pub(crate) fn insert(&mut self, slot: Slot) {
-        if self.taken >= self.places.len() / 4 * 3 {
+        if self.taken >= self.first_places / 4 * 3 {
             self.grow();
         }
         self.taken += 1;
-        self.settle(slot);
+        let start = self.start(slot.hash);
+        let from = self.places.get(start..).unwrap_or_default();
+        let later = |present: &Slot| present.is_empty() || present.hash > slot.hash;
+        let place = from.iter().position(later).unwrap_or(from.len());
+        let later = from.get(place..).unwrap_or_default();
+        let shift = later.iter().position(Slot::is_empty);
+        match shift {
+            Some(shift) => {
+                if let Some(moved) = self.places.get_mut(start + place..=start + place + shift) {
+                    moved.rotate_right(1);
+                    moved[0] = slot;
+                }
+            }
+            None => {
+                if self.places.len() == self.places.capacity() {
+                    self.places.reserve_exact(BEHIND);
+                }
+                self.places.insert(start + place, slot);
+            }
+        }
     }
 
     /// One more telling of the command that was carried out at a position.
     pub(crate) fn told_again(&mut self, hash: u32, first: u64) {
         let start = self.start(hash);
-        let (before, after) = self.places.split_at_mut(start);
-        let chain = after.iter_mut().chain(before);
-        let mut chain = chain.take_while(|slot| !slot.is_empty());
+        let from = self.places.get_mut(start..).unwrap_or_default();
+        let mut chain = from.iter_mut().take_while(|slot| !slot.is_empty());
         if let Some(slot) = chain.find(|slot| slot.hash == hash && slot.first == first) {
             slot.version = slot.version.saturating_add(1);
         }
@@ -73,34 +104,25 @@ impl Slots {
         self.places.iter().filter(|slot| !slot.is_empty())
     }
 
-    /// The slots from the first place of a hash on, up to the next empty one.
-    fn chain(&self, hash: u32) -> impl Iterator<Item = &Slot> {
-        let (before, after) = self.places.split_at(self.start(hash));
-        let chain = after.iter().chain(before);
-        chain.take_while(|slot| !slot.is_empty())
-    }
-
-    /// The first place of a hash: the same share of all places as the hash is of all hashes.
+    /// The place where a hash is looked for first.
     fn start(&self, hash: u32) -> usize {
-        ((u128::from(hash) * self.places.len() as u128) >> 32) as usize
+        ((u128::from(hash) * self.first_places as u128) >> 32) as usize
     }
 
-    /// Puts a slot at the first empty place of its hash; there is one.
-    fn settle(&mut self, slot: Slot) {
-        let start = self.start(slot.hash);
-        let (before, after) = self.places.split_at_mut(start);
-        let mut chain = after.iter_mut().chain(before);
-        if let Some(empty) = chain.find(|slot| slot.is_empty()) {
-            *empty = slot;
-        }
-    }
-
-    /// Twice the places. The order of hashes stays, so that memory is read and written from one end to the other.
+    /// Twice the places. The order stays, so that memory is read and written from one end to the other.
     fn grow(&mut self) {
-        let more = (self.places.len() * 2).max(PLACES_MIN);
-        let old = std::mem::replace(&mut self.places, vec![Slot::EMPTY; more]);
+        self.first_places = (self.first_places * 2).max(PLACES_MIN);
+        let mut new = Vec::with_capacity(self.first_places + BEHIND);
+        new.resize(self.first_places, Slot::EMPTY);
+        let old = std::mem::replace(&mut self.places, new);
+        let mut free = 0;
         for slot in old.into_iter().filter(|slot| !slot.is_empty()) {
-            self.settle(slot);
+            let place = self.start(slot.hash).max(free);
+            match self.places.get_mut(place) {
+                Some(empty) => *empty = slot,
+                None => self.places.push(slot),
+            }
+            free = place + 1;
         }
     }
 }
