@@ -45,16 +45,24 @@ struct History {
 
 impl History {
     fn find(&self, id: &CommandId) -> Option<(u64, Arc<Deed>)> {
+        self.brought(id).or_else(|| self.recall.find(id))
+    }
+
+    fn brought(&self, id: &CommandId) -> Option<(u64, Arc<Deed>)> {
         // Mostly there are none.
-        let brought = match self.brought.is_empty() {
+        match self.brought.is_empty() {
             true => None,
             false => self.brought.get(id).cloned(),
-        };
-        brought.or_else(|| self.recall.find(id))
+        }
     }
 }
 
 impl Deeds for History {
+    fn own(&mut self, id: &CommandId) -> Result<Option<Arc<Deed>>, StoreError> {
+        let recalled = self.recall.own(id);
+        Ok(self.brought(id).or(recalled).map(|(_, deed)| deed))
+    }
+
     fn find(&mut self, id: &CommandId) -> Result<Option<Arc<Deed>>, StoreError> {
         Ok(History::find(self, id).map(|(_, deed)| deed))
     }
@@ -115,6 +123,8 @@ impl Shelf {
     }
 
     fn in_place(&mut self) -> InPlace<'_> {
+        // Whatever was looked at was left in the middle.
+        self.history.recall.warm([].into_iter());
         InPlace {
             states: &mut self.states,
             deeds: &mut self.history,

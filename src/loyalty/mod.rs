@@ -86,6 +86,7 @@
 //! Double entry and immutable corrections are the bookkeeper's; authorise, capture and release are the
 //! card schemes'. Deferred revenue follows IFRS 15, B39–B43 and Illustrative Example 52.
 
+mod ahead;
 mod apply;
 mod book;
 mod calendar;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::ahead::Ahead;
 use super::deed::Deed;
 use super::entry::{Change, Entry};
 use super::journal::{Entries, deed_of, entry_at};
@@ -30,6 +31,15 @@ pub(crate) struct Recall {
     /// Where the last amendment of a command is, by where the command was carried out.
     amended: HashMap<u64, u64, RandomState>,
     hasher: RandomState,
+    ahead: Ahead<Key>,
+}
+
+/// By what a command is found.
+#[derive(Debug)]
+struct Key {
+    hash: u32,
+    /// Whether there may be one.
+    known: bool,
 }
 
 /// Entries that are complete.
@@ -52,18 +62,39 @@ impl Recall {
 
     /// The version of a command and its deed, if it was carried out.
     pub(crate) fn find(&self, id: &CommandId) -> Option<(u64, Arc<Deed>)> {
-        self.commands.of(self.hash(id)).find_map(|slot| {
+        self.find_by(id, self.hash(id))
+    }
+
+    /// The same, of the command whose turn it is.
+    pub(crate) fn own(&mut self, id: &CommandId) -> Option<(u64, Arc<Deed>)> {
+        let Self { ahead, hasher, .. } = self;
+        let (key, before) = ahead.own(|| Key::of(id, hasher));
+        let hash = key.hash;
+        let may_be = key.known || before.iter().any(|other| other.hash == hash);
+        may_be.then(|| self.find_by(id, hash))?
+    }
+
+    fn find_by(&self, id: &CommandId, hash: u32) -> Option<(u64, Arc<Deed>)> {
+        self.commands.of(hash).find_map(|slot| {
             let deed = deed_of(id, self.entry(slot.first)?, self.amendment(slot))?;
             Some((u64::from(slot.version), deed))
         })
     }
 
-    /// Looks at where some commands are found.
-    pub(crate) fn warm<'a>(&self, ids: impl Iterator<Item = &'a CommandId>) {
-        black_box(ids.fold(0, |seen, id| seen ^ self.commands.glance(self.hash(id))));
+    /// Looks at where the commands are found that are next.
+    pub(crate) fn warm<'a>(&mut self, ids: impl Iterator<Item = &'a CommandId>) {
+        let Self { ahead, hasher, .. } = self;
+        ahead.begin(ids.map(|id| Key::of(id, hasher)));
+        let keys = ahead.keys();
+        let glances = keys.iter().map(|key| self.commands.glance(key.hash));
+        // All of them are on their way before one is waited for.
+        black_box(glances.fold(0, |seen, glance| seen ^ glance));
+        for key in keys {
+            key.known = self.commands.of(key.hash).next().is_some();
+        }
     }
 
-    /// Notes what the latest entries tell of commands.
+    /// Notes what the latest entries tell of commands; then it is the next one's turn.
     pub(crate) fn note(&mut self, mut other: impl FnMut(Told)) {
         let mut tellings = std::mem::take(&mut self.open.tellings);
         for Telling { offset, what } in tellings.drain(..) {
@@ -72,7 +103,7 @@ impl Recall {
                 Told::Done(id) => {
                     self.commands.insert(Slot {
                         first: position,
-                        hash: self.hash(&id),
+                        hash: self.ahead.own(|| Key::of(&id, &self.hasher)).0.hash,
                         version: 1,
                     });
                 }
@@ -82,6 +113,7 @@ impl Recall {
         }
         self.open.tellings = tellings;
         self.open.changed.clear();
+        self.ahead.next();
         self.turn_over();
     }
 
@@ -174,7 +206,16 @@ impl Recall {
     }
 
     fn hash(&self, id: &CommandId) -> u32 {
-        (self.hasher.hash_one(id) >> 32) as u32
+        Key::of(id, &self.hasher).hash
+    }
+}
+
+impl Key {
+    fn of(id: &CommandId, hasher: &RandomState) -> Self {
+        Self {
+            hash: (hasher.hash_one(id) >> 32) as u32,
+            known: true,
+        }
     }
 }
 

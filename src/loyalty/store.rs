@@ -118,13 +118,16 @@ pub struct InPlace<'a> {
 
 /// The commands of a store that decides in place, and its journal.
 pub(super) trait Deeds {
+    /// The command whose turn it is, if it was carried out before.
+    fn own(&mut self, id: &CommandId) -> Result<Option<Arc<Deed>>, StoreError>;
+
     /// A command, if it was carried out.
     fn find(&mut self, id: &CommandId) -> Result<Option<Arc<Deed>>, StoreError>;
 
     /// Where entries are to be written.
     fn sheet(&mut self) -> &mut Sheet;
 
-    /// Takes in what the entries of a command tell.
+    /// Takes in what the entries of the command tell whose turn it is; then it is the next one's.
     fn note(&mut self);
 
     /// Looks at where some commands are found, all at once; see [`InPlace::warm`].
@@ -135,12 +138,16 @@ impl InPlace<'_> {
     /// Has the commands at hand that a command needs.
     pub(super) fn fetch(&mut self, command: &Command) -> Result<(), StoreError> {
         self.states.deeds.clear();
-        for id in [Some(&command.id), command.action.reference()] {
-            if let Some(id) = id
-                && let Some(deed) = self.deeds.find(id)?
-            {
-                self.states.deeds.insert(id.clone(), deed);
-            }
+        let mut put = |id: &CommandId, deed| {
+            self.states.deeds.insert(id.clone(), deed);
+        };
+        if let Some(deed) = self.deeds.own(&command.id)? {
+            put(&command.id, deed);
+        }
+        if let Some(id) = command.action.reference()
+            && let Some(deed) = self.deeds.find(id)?
+        {
+            put(id, deed);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use super::read::{damage_at, deed_from, read_at};
 use super::run::Slot;
 use super::segment::Segment;
 use super::shelf::Shelf;
+use crate::loyalty::ahead::Ahead;
 use crate::loyalty::command::Command;
 use crate::loyalty::deed::Deed;
 use crate::loyalty::entry::Entry;
@@ -40,8 +41,7 @@ impl Shelf {
             begins,
             lots_used: &mut self.lots_used,
             books_changed: &mut self.books_changed,
-            hashed: Vec::new(),
-            turn: 0,
+            ahead: Ahead::default(),
         };
         let done = work(&mut InPlace {
             states: &mut self.states,
@@ -76,20 +76,10 @@ struct Desk<'s> {
     begins: u64,
     lots_used: &'s mut u64,
     books_changed: &'s mut bool,
-    /// Commands that were looked at together, or the one that was asked for first, and by what they are found.
-    hashed: Vec<(CommandId, IdHash)>,
-    /// Which of them is decided upon.
-    turn: usize,
+    ahead: Ahead<IdHash>,
 }
 
 impl Desk<'_> {
-    fn hash(&self, id: &CommandId) -> IdHash {
-        match self.hashed.get(self.turn) {
-            Some((known, hash)) if known == id => *hash,
-            _ => hash_of(id),
-        }
-    }
-
     /// The entry at a position.
     fn entry(&self, position: u64) -> Result<Entry, JournalError> {
         let here = [Some((self.begins, self.sheet.bytes.as_slice()))];
@@ -107,18 +97,8 @@ impl Desk<'_> {
         })
     }
 
-    fn deed(&self, id: &CommandId, slot: &Slot) -> Result<Arc<Deed>, JournalError> {
-        deed_from(self.segments, id, slot, |position| self.entry(position))
-    }
-}
-
-impl Deeds for Desk<'_> {
-    fn find(&mut self, id: &CommandId) -> Result<Option<Arc<Deed>>, StoreError> {
-        let hash = self.hash(id);
-        if self.hashed.is_empty() {
-            self.hashed.push((id.clone(), hash));
-        }
-        let Some(slot) = self.index.find(&hash)? else {
+    fn find_by(&mut self, id: &CommandId, hash: &IdHash) -> Result<Option<Arc<Deed>>, StoreError> {
+        let Some(slot) = self.index.find(hash)? else {
             return Ok(None);
         };
         if let Some((_, deed)) = self.cache.get(id) {
@@ -130,24 +110,40 @@ impl Deeds for Desk<'_> {
         Ok(Some(deed))
     }
 
+    fn deed(&self, id: &CommandId, slot: &Slot) -> Result<Arc<Deed>, JournalError> {
+        deed_from(self.segments, id, slot, |position| self.entry(position))
+    }
+}
+
+impl Deeds for Desk<'_> {
+    fn own(&mut self, id: &CommandId) -> Result<Option<Arc<Deed>>, StoreError> {
+        let hash = *self.ahead.own(|| hash_of(id)).0;
+        self.find_by(id, &hash)
+    }
+
+    fn find(&mut self, id: &CommandId) -> Result<Option<Arc<Deed>>, StoreError> {
+        self.find_by(id, &hash_of(id))
+    }
+
     fn sheet(&mut self) -> &mut Sheet {
         self.sheet
     }
 
     fn warm(&mut self, commands: &[Command]) {
-        self.hashed.clear();
-        self.turn = 0;
         let ids = commands.iter().map(|command| &command.id);
-        self.hashed.extend(ids.map(|id| (id.clone(), hash_of(id))));
-        self.index.warm(self.hashed.iter().map(|(_, hash)| hash));
+        self.ahead.begin(ids.map(hash_of));
+        self.index.warm(self.ahead.keys().iter());
     }
 
     fn note(&mut self) {
         let mut tellings = std::mem::take(&mut self.sheet.tellings);
         for Telling { offset, what } in tellings.drain(..) {
-            let (id, done) = match what {
-                Told::Done(id) => (id, true),
-                Told::Amended(id) => (id, false),
+            let (hash, done) = match what {
+                Told::Done(id) => (*self.ahead.own(|| hash_of(&id)).0, true),
+                Told::Amended(id) => {
+                    self.cache.remove(&id);
+                    (hash_of(&id), false)
+                }
                 Told::Opened(lot) => {
                     *self.lots_used = (*self.lots_used).max(lot.0);
                     continue;
@@ -158,21 +154,14 @@ impl Deeds for Desk<'_> {
                 }
             };
             let touch = Touch {
-                id: self.hash(&id),
+                id: hash,
                 // A payload's limit is far below.
                 offset: offset as u32,
                 done,
             };
             self.index.add(self.begins, &[touch]);
-            if !done {
-                self.cache.remove(&id);
-            }
         }
         self.sheet.tellings = tellings;
-        self.turn += 1;
-        if self.turn >= self.hashed.len() {
-            self.hashed.clear();
-            self.turn = 0;
-        }
+        self.ahead.next();
     }
 }
