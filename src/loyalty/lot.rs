@@ -1,6 +1,5 @@
 //! Lots: points that were granted together and expire together.
 
-use std::cmp::Ordering;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -85,19 +84,20 @@ impl Lot {
         }
     }
 
-    /// Which of two lots is consumed first.
-    pub(crate) fn consumption_order(&self, other: &Lot, consume: Consume) -> Ordering {
-        let earned = (self.earned_at, self.number).cmp(&(other.earned_at, other.number));
-        match consume {
-            Consume::OldestFirst => earned,
-            // `None` (never) comes last.
-            Consume::ExpiryFirst => {
-                let never = |lot: &Lot| (lot.expires_at.is_none(), lot.expires_at);
-                never(self).cmp(&never(other)).then(earned)
-            }
-        }
+    /// What is lower is consumed first.
+    pub(crate) fn consumption_order(&self, consume: Consume) -> ConsumptionOrder {
+        let expires_at = match consume {
+            Consume::OldestFirst => None,
+            Consume::ExpiryFirst => self.expires_at,
+        };
+        // Never comes last.
+        let expiry = (expires_at.is_none(), expires_at);
+        (expiry, self.earned_at, self.number)
     }
 }
+
+/// Whether and when a lot expires, if that matters, when it was earned, and its number.
+pub(crate) type ConsumptionOrder = ((bool, Option<Timestamp>), Timestamp, LotNumber);
 
 /// The accounts of the double-entry books: every entry takes points from one and puts them into another.
 ///

@@ -59,10 +59,33 @@ impl Lots {
         past.chain(self.recent.iter().filter(|row| row.is_open()))
     }
 
-    /// Those of the open ones whose free points expire, or that mature, up to an instant.
-    pub(crate) fn due(&self, at: Timestamp) -> impl Iterator<Item = Lot> {
-        let due = move |row: &&Row| row.next_due().is_some_and(|due| due <= at);
-        self.open_rows().filter(due).map(Row::lot)
+    /// Shows those with usable points.
+    pub(crate) fn each_usable(&self, mut visit: impl FnMut(&Lot)) {
+        self.each_open_row(|row| {
+            if row.has_usable() {
+                visit(&row.lot());
+            }
+        });
+    }
+
+    /// Shows those whose free points expire, or that mature, up to an instant.
+    pub(crate) fn each_due(&self, at: Timestamp, mut visit: impl FnMut(&Lot)) {
+        if self.due.is_none_or(|due| due > at) {
+            return;
+        }
+        self.each_open_row(|row| {
+            if row.next_due().is_some_and(|due| due <= at) {
+                visit(&row.lot());
+            }
+        });
+    }
+
+    /// Shows the rows of all open lots, and some more.
+    fn each_open_row(&self, mut visit: impl FnMut(&Row)) {
+        if let Some(past) = &self.past {
+            past.open_rows().for_each(&mut visit);
+        }
+        self.recent.iter().for_each(visit);
     }
 
     pub(crate) fn open_count(&self) -> usize {
@@ -156,7 +179,7 @@ impl Lots {
 
     /// Adds a lot that is newer than all others.
     fn push(&mut self, row: Row) {
-        self.due = self.due.into_iter().chain(row.next_due()).min();
+        self.due = sooner(self.due, row.next_due());
         self.room();
         self.recent.push(row);
     }
@@ -192,13 +215,14 @@ impl Lots {
         self.due = if before.is_some() && before == self.due && before != after {
             self.earliest()
         } else {
-            self.due.into_iter().chain(after).min()
+            sooner(self.due, after)
         };
     }
 
     fn earliest(&self) -> Option<Timestamp> {
-        let past = self.past.iter().flat_map(|past| past.open_rows());
-        past.chain(&self.recent).filter_map(Row::next_due).min()
+        let mut earliest = None;
+        self.each_open_row(|row| earliest = sooner(earliest, row.next_due()));
+        earliest
     }
 
     /// Changes those lots of which `wanted` is true; they stay open or closed as they are.
@@ -300,6 +324,14 @@ impl Past {
     fn chunk_of(&self, number: LotNumber) -> usize {
         let starts_by = |chunk: &Arc<Vec<Row>>| chunk.first().is_some_and(|l| l.number() <= number);
         self.chunks.partition_point(starts_by).saturating_sub(1)
+    }
+}
+
+/// The earlier of two instants, where `None` is never.
+fn sooner(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }
 

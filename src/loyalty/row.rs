@@ -44,6 +44,14 @@ impl Row {
         }
     }
 
+    /// Whether there are points that can be used at once.
+    pub(crate) fn has_usable(&self) -> bool {
+        match self {
+            Row::Narrow(narrow) => narrow.free > 0 && !narrow.pending,
+            Row::Wide(lot) => lot.usable().0 > 0,
+        }
+    }
+
     /// When its free points expire or it matures, whichever comes first.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         if let Row::Narrow(narrow) = self
@@ -175,6 +183,7 @@ mod tests {
             prop_assert_eq!(row.lot(), lot);
             prop_assert_eq!(row.number(), lot.number);
             prop_assert_eq!(row.is_open(), free.0 > 0 || held.0 > 0 || pending);
+            prop_assert_eq!(row.has_usable(), lot.usable().0 > 0);
             let due = [lot.expires_at.filter(|_| free.0 > 0), pending.then_some(lot.available_at)];
             prop_assert_eq!(row.next_due(), due.into_iter().flatten().min());
         }

@@ -10,7 +10,7 @@ use super::super::calendar;
 use super::super::command::{Action, Command};
 use super::super::deed::{Deed, Digest, Part, Subject};
 use super::super::entry::{Change, Entry};
-use super::super::lot::{Lot, LotNumber, Pot, Take};
+use super::super::lot::{ConsumptionOrder, LotNumber, Pot, Take};
 use super::super::lots::Lots;
 use super::super::member::{Core, Member, More};
 use super::super::names::{AccountId, CommandId};
@@ -381,20 +381,21 @@ impl<'a> Draft<'a> {
     }
 
     /// The lots of a pool that have usable points, in the order in which they are consumed.
-    pub(super) fn usable(&self, pool: &[Who]) -> SmallVec<[(Who, Take); 4]> {
-        let lots = |who: &Who| {
-            let who = *who;
-            let lots = self.member(who).open_lots();
-            lots.map(move |lot| (who, lot))
-        };
-        let lots = pool.iter().flat_map(lots);
-        let mut lots: SmallVec<[_; 4]> = lots.filter(|(_, lot)| lot.usable().0 > 0).collect();
-        lots.sort_by(|(_, a), (_, b)| a.consumption_order(b, self.programme.consume));
-        let take = |lot: &Lot| Take {
-            lot: lot.number,
-            points: lot.usable(),
-        };
-        lots.iter().map(|(who, lot)| (*who, take(lot))).collect()
+    pub(super) fn usable(&self, pool: &[Who]) -> SmallVec<[Usable; 4]> {
+        let consume = self.programme.consume;
+        let mut all: SmallVec<[Usable; 4]> = SmallVec::new();
+        for &who in pool {
+            self.member(who).lots.each_usable(|lot| {
+                all.push(Usable {
+                    order: lot.consumption_order(consume),
+                    who,
+                    lot: lot.number,
+                    points: lot.free,
+                });
+            });
+        }
+        all.sort_unstable_by_key(|lot| lot.order);
+        all
     }
 
     /// Takes up to `points` usable points into another pot; says which, in the order of consumption.
@@ -406,7 +407,10 @@ impl<'a> Draft<'a> {
     ) -> Result<Vec<Part>, Refusal> {
         let mut left = points.0;
         let mut parts = Vec::new();
-        for (who, Take { lot, points }) in self.usable(pool) {
+        for Usable {
+            who, lot, points, ..
+        } in self.usable(pool)
+        {
             let points = Points(left.min(points.0));
             if points.0 <= 0 {
                 break;
@@ -533,6 +537,14 @@ impl Drop for Draft<'_> {
             }
         }
     }
+}
+
+/// A lot with usable points.
+pub(super) struct Usable {
+    order: ConsumptionOrder,
+    pub(super) who: Who,
+    pub(super) lot: LotNumber,
+    pub(super) points: Points,
 }
 
 /// A lot to be opened.

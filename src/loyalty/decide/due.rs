@@ -3,12 +3,12 @@
 use smallvec::SmallVec;
 
 use super::super::entry::Change;
-use super::super::lot::{Lot, Pot, Take};
+use super::super::lot::Pot;
 use super::super::member::Member;
 use super::super::names::CommandId;
 use super::super::points::Points;
 use super::super::refusal::Refusal;
-use super::draft::{Draft, Who};
+use super::draft::{Draft, Usable, Who};
 use super::tier;
 use crate::event::Timestamp;
 
@@ -83,23 +83,28 @@ impl Draft<'_> {
     /// Ends the time of free points, and the waiting for them; what expires at the very instant of its
     /// maturity is no longer there to be used.
     fn expire_and_mature(&mut self, who: Who, at: Timestamp) -> Result<(), Refusal> {
-        let lots: Due<Lot> = self.member(who).lots.due(at).collect();
-        let expired = |lot: &Lot| lot.free.0 > 0 && lot.is_expired(at);
-        for lot in lots.iter().filter(|lot| expired(lot)) {
-            let from = match lot.pending {
-                true => Pot::Pending,
-                false => Pot::Available,
-            };
-            self.move_points_at(at, who, lot.number, (from, Pot::Expired), lot.free)?;
+        let (mut expiring, mut maturing) = (Due::new(), Due::new());
+        self.member(who).lots.each_due(at, |lot| {
+            let mut points = lot.free;
+            if points.0 > 0 && lot.is_expired(at) {
+                let from = match lot.pending {
+                    true => Pot::Pending,
+                    false => Pot::Available,
+                };
+                expiring.push((lot.number, from, points));
+                points = Points::ZERO;
+            }
+            if lot.pending && lot.available_at <= at {
+                maturing.push((lot.number, points));
+            }
+        });
+        for (lot, from, points) in expiring {
+            self.move_points_at(at, who, lot, (from, Pot::Expired), points)?;
         }
-        for lot in lots.iter().filter(|l| l.pending && l.available_at <= at) {
-            let points = match expired(lot) {
-                true => Points::ZERO,
-                false => lot.free,
-            };
+        for (lot, points) in maturing {
             self.post_at(at, who, |account| Change::Matured {
                 account,
-                lot: lot.number,
+                lot,
                 points,
             })?;
         }
@@ -112,7 +117,10 @@ impl Draft<'_> {
         if debt == 0 {
             return Ok(());
         }
-        for (who, Take { lot, points }) in self.usable(&[who]) {
+        for Usable {
+            who, lot, points, ..
+        } in self.usable(&[who])
+        {
             let points = Points(debt.min(points.0));
             if points.0 == 0 {
                 break;
