@@ -16,7 +16,7 @@ impl<K> Default for Ahead<K> {
     }
 }
 
-impl<K> Ahead<K> {
+impl<K: Copy> Ahead<K> {
     /// Other commands are next.
     pub(crate) fn begin(&mut self, keys: impl Iterator<Item = K>) {
         self.keys.clear();
@@ -25,17 +25,18 @@ impl<K> Ahead<K> {
     }
 
     /// All of them.
-    pub(crate) fn keys(&mut self) -> &mut [K] {
-        &mut self.keys
+    pub(crate) fn keys(&self) -> &[K] {
+        &self.keys
     }
 
-    /// The key of the command whose turn it is, and those of the ones before it; `key` makes it where the
-    /// command was not looked at.
-    pub(crate) fn own(&mut self, key: impl FnOnce() -> K) -> (&K, &[K]) {
-        if self.turn >= self.keys.len() {
-            self.begin(std::iter::once(key()));
+    /// The key of the command whose turn it is; `key` makes it where the command was not looked at.
+    pub(crate) fn own(&mut self, key: impl FnOnce() -> K) -> K {
+        if let Some(own) = self.keys.get(self.turn) {
+            return *own;
         }
-        (&self.keys[self.turn], &self.keys[..self.turn])
+        let own = key();
+        self.begin(std::iter::once(own));
+        own
     }
 
     /// It is the next one's turn.

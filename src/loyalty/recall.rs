@@ -31,15 +31,7 @@ pub(crate) struct Recall {
     /// Where the last amendment of a command is, by where the command was carried out.
     amended: HashMap<u64, u64, RandomState>,
     hasher: RandomState,
-    ahead: Ahead<Key>,
-}
-
-/// By what a command is found.
-#[derive(Debug)]
-struct Key {
-    hash: u32,
-    /// Whether there may be one.
-    known: bool,
+    ahead: Ahead<u32>,
 }
 
 /// Entries that are complete.
@@ -62,16 +54,13 @@ impl Recall {
 
     /// The version of a command and its deed, if it was carried out.
     pub(crate) fn find(&self, id: &CommandId) -> Option<(u64, Arc<Deed>)> {
-        self.find_by(id, self.hash(id))
+        self.find_by(id, hash(id, &self.hasher))
     }
 
     /// The same, of the command whose turn it is.
     pub(crate) fn own(&mut self, id: &CommandId) -> Option<(u64, Arc<Deed>)> {
-        let Self { ahead, hasher, .. } = self;
-        let (key, before) = ahead.own(|| Key::of(id, hasher));
-        let hash = key.hash;
-        let may_be = key.known || before.iter().any(|other| other.hash == hash);
-        may_be.then(|| self.find_by(id, hash))?
+        let hash = self.ahead.own(|| hash(id, &self.hasher));
+        self.find_by(id, hash)
     }
 
     fn find_by(&self, id: &CommandId, hash: u32) -> Option<(u64, Arc<Deed>)> {
@@ -83,15 +72,10 @@ impl Recall {
 
     /// Looks at where the commands are found that are next.
     pub(crate) fn warm<'a>(&mut self, ids: impl Iterator<Item = &'a CommandId>) {
-        let Self { ahead, hasher, .. } = self;
-        ahead.begin(ids.map(|id| Key::of(id, hasher)));
-        let keys = ahead.keys();
-        let glances = keys.iter().map(|key| self.commands.glance(key.hash));
-        // All of them are on their way before one is waited for.
+        self.ahead.begin(ids.map(|id| hash(id, &self.hasher)));
+        let glances = self.ahead.keys().iter();
+        let glances = glances.map(|hash| self.commands.glance(*hash));
         black_box(glances.fold(0, |seen, glance| seen ^ glance));
-        for key in keys {
-            key.known = self.commands.of(key.hash).next().is_some();
-        }
     }
 
     /// Notes what the latest entries tell of commands; then it is the next one's turn.
@@ -103,7 +87,7 @@ impl Recall {
                 Told::Done(id) => {
                     self.commands.insert(Slot {
                         first: position,
-                        hash: self.ahead.own(|| Key::of(&id, &self.hasher)).0.hash,
+                        hash: self.ahead.own(|| hash(&id, &self.hasher)),
                         version: 1,
                     });
                 }
@@ -160,7 +144,7 @@ impl Recall {
     }
 
     fn amend(&mut self, id: &CommandId, position: u64) {
-        let hash = self.hash(id);
+        let hash = hash(id, &self.hasher);
         let is_it = |slot: &&Slot| {
             let change = self.entry(slot.first).map(|entry| entry.change);
             matches!(change, Some(Change::Done { id: found, .. }) if found == *id)
@@ -204,19 +188,11 @@ impl Recall {
         self.open.count = 0;
         self.chunks.push(Chunk { begins, bytes });
     }
-
-    fn hash(&self, id: &CommandId) -> u32 {
-        Key::of(id, &self.hasher).hash
-    }
 }
 
-impl Key {
-    fn of(id: &CommandId, hasher: &RandomState) -> Self {
-        Self {
-            hash: (hasher.hash_one(id) >> 32) as u32,
-            known: true,
-        }
-    }
+/// By what a command is found.
+fn hash(id: &CommandId, hasher: &RandomState) -> u32 {
+    (hasher.hash_one(id) >> 32) as u32
 }
 
 #[cfg(test)]

@@ -55,11 +55,12 @@ impl Slots {
         from.iter().skip_while(lower).take_while(own)
     }
 
-    /// Reads something of the place where a hash is looked for first.
+    /// Reads something of the places where a hash is looked for first: of the line of the processor's
+    /// caches in which they begin, and of the one in which most looks end.
     pub(crate) fn glance(&self, hash: u32) -> u64 {
-        self.places
-            .get(self.start(hash))
-            .map_or(0, |slot| slot.first)
+        let start = self.start(hash);
+        let first = |place: usize| self.places.get(place).map_or(0, |slot| slot.first);
+        first(start) ^ first(start + 4)
     }
 
     /// Adds a command.

@@ -117,7 +117,7 @@ impl Desk<'_> {
 
 impl Deeds for Desk<'_> {
     fn own(&mut self, id: &CommandId) -> Result<Option<Arc<Deed>>, StoreError> {
-        let hash = *self.ahead.own(|| hash_of(id)).0;
+        let hash = self.ahead.own(|| hash_of(id));
         self.find_by(id, &hash)
     }
 
@@ -139,7 +139,7 @@ impl Deeds for Desk<'_> {
         let mut tellings = std::mem::take(&mut self.sheet.tellings);
         for Telling { offset, what } in tellings.drain(..) {
             let (hash, done) = match what {
-                Told::Done(id) => (*self.ahead.own(|| hash_of(&id)).0, true),
+                Told::Done(id) => (self.ahead.own(|| hash_of(&id)), true),
                 Told::Amended(id) => {
                     self.cache.remove(&id);
                     (hash_of(&id), false)
