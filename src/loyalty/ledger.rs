@@ -131,6 +131,7 @@ impl<S: Store> Ledger<S> {
     pub fn submit(&self, command: Command) -> Result<Submitted, LedgerError> {
         let mut decided = None;
         let in_place = self.store.in_place(&mut |place| {
+            place.glance(&command);
             decided = Some(self.decide_in(place, &mut self.numbers(), &command)?);
             Ok(())
         });

@@ -160,6 +160,14 @@ impl InPlace<'_> {
         self.states.members.warm(accounts);
     }
 
+    /// Looks at the member of a single command. The way there is the longest: with this it is gone while the
+    /// command itself is looked for.
+    pub(super) fn glance(&self, command: &Command) {
+        if let Some(account) = command.action.accounts().next() {
+            self.states.members.glance(account);
+        }
+    }
+
     pub(super) fn reserve_lots(&mut self, count: u64) -> Result<Range<u64>, StoreError> {
         let last = *self.last_lot;
         let exhausted = || StoreError::LotsExhausted { last };
