@@ -1,7 +1,6 @@
 //! Members by the names of their accounts.
 
 use std::fmt;
-use std::hash::BuildHasher;
 use std::hint::black_box;
 use std::ops::Range;
 use std::sync::Arc;
@@ -90,7 +89,7 @@ impl Members {
                 .get(*place)
                 .is_some_and(|named| named.name == *account)
         };
-        let hash = self.hasher.hash_one(account);
+        let hash = account.hash_in(&self.hasher);
         self.places.find(hash, is_it).copied()
     }
 
@@ -105,7 +104,7 @@ impl Members {
     /// Looks at some members: at each one's slot first, then at all that these tell of, and so on, so that
     /// no look waits for the one before it.
     pub(crate) fn warm<'a>(&self, accounts: impl Iterator<Item = &'a AccountId>) {
-        let hashes: Few<u64> = accounts.map(|a| self.hasher.hash_one(a)).collect();
+        let hashes: Few<u64> = accounts.map(|a| a.hash_in(&self.hasher)).collect();
         // The first slot of a hash is the right one, but for one in a hundred.
         let slots = hashes
             .iter()
@@ -118,7 +117,7 @@ impl Members {
 
     /// Looks at one member, and says nothing of it: nobody waits for what nobody asked for.
     pub(crate) fn glance(&self, account: &AccountId) {
-        let hash = self.hasher.hash_one(account);
+        let hash = account.hash_in(&self.hasher);
         // The first slot of a hash is the right one, but for one in a hundred.
         let place = self.places.find(hash, |_| true);
         let member = place.and_then(|place| self.at(*place));
@@ -193,12 +192,12 @@ impl Members {
             // Memory for little more than there is.
             all.reserve_exact((place / 8).max(4));
         }
-        let hash = hasher.hash_one(&name);
+        let hash = name.hash_in(hasher);
         let member = Held::Own(Member::unknown());
         all.push(Named { name, member });
         let hash_of = |place: &usize| {
             all.get(*place)
-                .map_or(0, |named| hasher.hash_one(&named.name))
+                .map_or(0, |named| named.name.hash_in(hasher))
         };
         places.insert_unique(hash, place, hash_of);
         place
@@ -209,7 +208,7 @@ impl Members {
         let Some(Named { name, .. }) = self.all.pop() else {
             return;
         };
-        let (hash, place) = (self.hasher.hash_one(&name), self.all.len());
+        let (hash, place) = (name.hash_in(&self.hasher), self.all.len());
         if let Ok(found) = self.places.find_entry(hash, |other| *other == place) {
             found.remove();
         }
@@ -242,7 +241,7 @@ impl Members {
         all.reserve(count);
         places.reserve(count, |place| {
             all.get(*place)
-                .map_or(0, |named| hasher.hash_one(&named.name))
+                .map_or(0, |named| named.name.hash_in(hasher))
         });
     }
 }

@@ -27,6 +27,14 @@ macro_rules! name {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// For a table of such names alone.
+            pub(crate) fn hash_in(&self, state: &foldhash::fast::RandomState) -> u64 {
+                use std::hash::{BuildHasher, Hasher};
+                let mut hasher = state.build_hasher();
+                hasher.write(self.as_str().as_bytes());
+                hasher.finish()
+            }
         }
 
         impl From<&str> for $name {

@@ -1,7 +1,6 @@
 //! The history of a store in memory: all entries as bytes, and where each command is told of.
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
 use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -192,7 +191,7 @@ impl Recall {
 
 /// By what a command is found.
 fn hash(id: &CommandId, hasher: &RandomState) -> u32 {
-    (hasher.hash_one(id) >> 32) as u32
+    (id.hash_in(hasher) >> 32) as u32
 }
 
 #[cfg(test)]
