@@ -6,7 +6,6 @@ use super::command::Action;
 use super::deed::{Deed, Digest};
 use super::entry::{Change, Entry};
 use super::names::CommandId;
-use super::receipt::Receipt;
 use super::states::States;
 
 /// Takes the entries of decisions, in their order.
@@ -21,7 +20,7 @@ pub(crate) trait Book {
     fn enter(&mut self, entry: Entry);
 
     /// Takes the last entry of a command; gives the deed to the states unless it keeps it itself.
-    fn done(&mut self, states: &mut States, id: &CommandId, deed: Deed) -> Receipt;
+    fn done(&mut self, states: &mut States, id: &CommandId, deed: &Deed);
 
     /// A decision that will not be undone changed the member at a place.
     fn changed(&mut self, place: usize);
@@ -55,9 +54,8 @@ impl Book for Vec<Entry> {
         self.push(entry);
     }
 
-    fn done(&mut self, states: &mut States, id: &CommandId, deed: Deed) -> Receipt {
-        let receipt = deed.receipt.clone();
-        let deed = Arc::new(deed);
+    fn done(&mut self, states: &mut States, id: &CommandId, deed: &Deed) {
+        let deed = Arc::new(deed.clone());
         states.deeds.insert(id.clone(), Arc::clone(&deed));
         self.push(Entry {
             at: deed.at,
@@ -67,7 +65,6 @@ impl Book for Vec<Entry> {
                 deed,
             },
         });
-        receipt
     }
 
     fn changed(&mut self, _: usize) {}

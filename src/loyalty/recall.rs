@@ -246,7 +246,7 @@ mod tests {
                 match deeds.get_mut(&id) {
                     None if amends => {}
                     None => {
-                        recall.sheet().done(&mut States::new(), &id, deed(number));
+                        recall.sheet().done(&mut States::new(), &id, &deed(number));
                         if !undone {
                             let new = deed(number);
                             journal.push(Entry {

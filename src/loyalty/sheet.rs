@@ -10,7 +10,6 @@ use super::entry::{Change, Entry};
 use super::journal::push_varint;
 use super::lot::LotNumber;
 use super::names::CommandId;
-use super::receipt::Receipt;
 use super::states::States;
 use super::wire;
 
@@ -114,12 +113,11 @@ impl Book for Sheet {
         self.write(&entry);
     }
 
-    fn done(&mut self, _: &mut States, id: &CommandId, deed: Deed) -> Receipt {
+    fn done(&mut self, _: &mut States, id: &CommandId, deed: &Deed) {
         let offset = self.bytes.len();
-        self.append(true, |to| wire::encode_done(id, &deed, to));
+        self.append(true, |to| wire::encode_done(id, deed, to));
         let what = Told::Done(id.clone());
         self.tellings.push(Telling { offset, what });
-        deed.receipt
     }
 
     fn changed(&mut self, place: usize) {

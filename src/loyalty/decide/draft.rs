@@ -17,7 +17,6 @@ use super::super::names::{AccountId, CommandId};
 use super::super::points::Points;
 use super::super::programme::{Expiry, ExpiryFrom, Programme};
 use super::super::rational::Rational;
-use super::super::receipt::Receipt;
 use super::super::refusal::Refusal;
 use super::super::row::Row;
 use super::super::rules::Rules;
@@ -432,10 +431,9 @@ impl<'a> Draft<'a> {
     }
 
     /// The last entry: the command was carried out. It is never undone.
-    pub(super) fn done(&mut self, deed: Deed) -> Receipt {
-        match self.command {
-            Some(id) => self.book.done(self.states, id, deed),
-            None => deed.receipt,
+    pub(super) fn done(&mut self, deed: &Deed) {
+        if let Some(id) = self.command {
+            self.book.done(self.states, id, deed);
         }
     }
 }

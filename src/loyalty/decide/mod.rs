@@ -114,8 +114,9 @@ fn carry_out(draft: &mut Draft<'_>, command: &Command) -> Result<Submitted, Refu
         receipt,
         subject,
     };
+    draft.done(&deed);
     Ok(Submitted {
-        receipt: draft.done(deed),
+        receipt: deed.receipt,
         replayed: false,
     })
 }
