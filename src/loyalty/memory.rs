@@ -390,4 +390,18 @@ mod tests {
             .submit(command("g", 20, Earn::money("ann", 7)))
             .unwrap();
     }
+
+    #[test]
+    fn a_batch_that_was_left_in_the_middle_leaves_nothing_to_the_next_command() {
+        let ledger = ledger();
+        let earn = |id| command(id, 0, Earn::money("ann", 50));
+        let redeem = || command("r", 0, Redeem::points("ann", Points(1)));
+        ledger.submit(earn("a")).unwrap();
+        assert!(!ledger.submit(redeem()).unwrap().replayed);
+        // One number is left.
+        ledger.store().reserve_lots(u64::MAX - 3).unwrap();
+        ledger.submit_batch(&["b", "c", "d"].map(earn)).unwrap_err();
+        // It is not looked for by the name of one that was to be next.
+        assert!(ledger.submit(redeem()).unwrap().replayed);
+    }
 }
