@@ -565,6 +565,31 @@ fn an_expiry_in_the_past_takes_the_points_at_once() {
     assert_eq!(state(&ledger, "01-02", "/accounts/ann/available"), 0);
 }
 
+/// Both fall due together when they are at one instant, and when a member who was away comes back after both.
+#[test]
+fn what_expires_before_it_matures_or_with_it_is_never_usable() {
+    for expires_at in ["01-11", "01-12", "01-05"] {
+        let order = json!({"account": "ann", "money": 50, "expires_at": at_text(expires_at)});
+        let ledger = run(
+            json!({"pending_days": 10}),
+            &[
+                json!(["e", "01-02", "earn", order, earned(50, 1)]),
+                json!(["f", "01-03", "earn", {"account": "ann", "money": 7}, earned(7, 2)]),
+                json!(["r", "01-12", "redeem", {"account": "ann", "points": 1}, error("insufficient_available")]),
+            ],
+        );
+        for (when, available) in [("01-12", 0), ("01-12T23:59:59", 0), ("01-13", 7)] {
+            assert_eq!(
+                state(&ledger, when, "/accounts/ann/available"),
+                available,
+                "{expires_at} {when}"
+            );
+        }
+        let lot = |column: &str| state(&ledger, "01-13", &format!("/accounts/ann/lots/0/{column}"));
+        assert_eq!((lot("expired"), lot("free")), (json!(50), json!(0)));
+    }
+}
+
 #[test]
 fn time_never_goes_back_for_an_account() {
     let ledger = run(json!({}), &[earn("1", "01-02", "ann", 5, 1)]);
