@@ -1,7 +1,9 @@
 //! The names by which a ledger knows members and commands.
 
 use std::fmt;
+use std::hash::{BuildHasher, Hasher};
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -29,8 +31,7 @@ macro_rules! name {
             }
 
             /// For a table of such names alone.
-            pub(crate) fn hash_in(&self, state: &foldhash::fast::RandomState) -> u64 {
-                use std::hash::{BuildHasher, Hasher};
+            pub(crate) fn hash_in(&self, state: &RandomState) -> u64 {
                 let mut hasher = state.build_hasher();
                 hasher.write(self.as_str().as_bytes());
                 hasher.finish()
