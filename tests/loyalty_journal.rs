@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use shop::{Expected, commands, entries, records, rules};
@@ -109,6 +109,29 @@ fn two_stores_cannot_write_one_journal() {
     assert!(matches!(second, JournalError::Locked), "{second}");
     drop(first);
     JournalStore::open(&scratch.0).unwrap();
+}
+
+/// A process that is being started has all files of its parent for a moment, the lock among them.
+#[test]
+fn the_lock_ends_with_its_store_whatever_processes_are_started_meanwhile() {
+    let scratch = Scratch::new();
+    let done = AtomicBool::new(false);
+    let start = || {
+        while !done.load(Ordering::Relaxed) {
+            let mut command = Process::new(std::env::current_exe().unwrap());
+            let command = command.arg("--list").stdout(Stdio::null());
+            assert!(command.status().unwrap().success());
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(start);
+        }
+        let opened = (0..300).map(|_| JournalStore::open(&scratch.0).map(drop));
+        let opened = opened.collect::<Result<(), _>>();
+        done.store(true, Ordering::Relaxed);
+        opened.unwrap();
+    });
 }
 
 /// Not a test by itself: the process that [`a_killed_writer_loses_nothing`] starts and kills.

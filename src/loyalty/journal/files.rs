@@ -196,10 +196,22 @@ impl Files for Folder {
         options.write(true).create(true).truncate(false);
         let file = options.open(self.path.join("lock"))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(file))),
+            Ok(()) => Ok(Some(Box::new(Locked(file)))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+}
+
+/// A file that is locked until this is dropped.
+struct Locked(File);
+
+impl Drop for Locked {
+    /// Closing the file is not enough: a process that is just being started has it, too, until its programme
+    /// begins, and a lock lasts as long as anyone has its file.
+    fn drop(&mut self) {
+        // What the system says no to ends when all have closed the file.
+        let _ = self.0.unlock();
     }
 }
 
