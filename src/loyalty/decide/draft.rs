@@ -11,17 +11,16 @@ use super::super::command::{Action, Command};
 use super::super::deed::{Deed, Digest, Part, Subject};
 use super::super::entry::{Change, Entry};
 use super::super::lot::{ConsumptionOrder, LotNumber, Pot, Take};
-use super::super::lots::Lots;
-use super::super::member::{Core, Member, More};
+use super::super::member::Member;
 use super::super::names::{AccountId, CommandId};
 use super::super::points::Points;
 use super::super::programme::{Expiry, ExpiryFrom, Programme};
 use super::super::rational::Rational;
 use super::super::refusal::Refusal;
-use super::super::row::Row;
 use super::super::rules::Rules;
-use super::super::states::{Books, States};
+use super::super::states::States;
 use super::not_before;
+use super::undo::{Steps, Undo, Working, restore};
 use crate::event::Timestamp;
 
 /// States, rules and an instant, and the entries written so far.
@@ -36,7 +35,7 @@ pub(super) struct Draft<'a> {
     written: Written,
     finished: bool,
     members: SmallVec<[Working; 2]>,
-    undo: SmallVec<[Undo; 4]>,
+    undo: Steps,
     numbers: &'a [LotNumber],
     lots_used: usize,
 }
@@ -47,39 +46,6 @@ pub(super) struct Who(usize);
 
 /// Members whose points count together, in the order in which a command names them.
 pub(super) type Pool = SmallVec<[Who; 2]>;
-
-/// A member that is decided upon.
-struct Working {
-    account: AccountId,
-    /// Where it is among the states; `None` for somebody new whom no entry has changed.
-    place: Option<usize>,
-    before: Before,
-}
-
-/// A member as it was before the first entry that changed it.
-enum Before {
-    Unchanged,
-    /// Not there.
-    New,
-    /// Somebody else has it, too: the one that was changed is a copy.
-    Shared(Arc<Member>),
-    /// Changed where it is; its lots and the rest are brought back by what is to be undone.
-    Core(Core),
-    /// The same, and all besides the lots.
-    More(Core, Option<Box<More>>),
-}
-
-/// What brings a record back to what it was.
-enum Undo {
-    /// The member at a place had this lot.
-    Lot(usize, Row),
-    /// It had no lot of that number.
-    NoLot(usize, LotNumber),
-    /// It had these lots.
-    Lots(usize, Lots),
-    Deed(CommandId, Arc<Deed>),
-    Books(Books),
-}
 
 impl<'a> Draft<'a> {
     pub(super) fn new(
@@ -114,7 +80,7 @@ impl<'a> Draft<'a> {
             finished: false,
             book,
             members: SmallVec::new(),
-            undo: SmallVec::new(),
+            undo: Steps::new(),
             numbers: &[],
             lots_used: 0,
         }
@@ -171,11 +137,7 @@ impl<'a> Draft<'a> {
     pub(super) fn who(&mut self, account: &AccountId) -> Who {
         let at = self.members.iter().position(|w| w.account == *account);
         Who(at.unwrap_or_else(|| {
-            self.members.push(Working {
-                account: account.clone(),
-                place: self.states.members.place(account),
-                before: Before::Unchanged,
-            });
+            self.members.push(Working::new(account, self.states));
             self.members.len() - 1
         }))
     }
@@ -438,67 +400,6 @@ impl<'a> Draft<'a> {
     }
 }
 
-impl Working {
-    fn is_unchanged(&self) -> bool {
-        matches!(self.before, Before::Unchanged)
-    }
-
-    /// The member itself, to be changed; notes what brings it back.
-    fn change<'s>(
-        &mut self,
-        states: &'s mut States,
-        undo: &mut SmallVec<[Undo; 4]>,
-        change: &Change,
-    ) -> &'s mut Member {
-        let place = match self.place {
-            Some(place) => place,
-            None => {
-                self.before = Before::New;
-                let place = states.members.push(self.account.clone());
-                *self.place.insert(place)
-            }
-        };
-        let (member, others) = states.members.alone(place);
-        if let Before::Unchanged = self.before {
-            self.before = others.map_or_else(|| Before::Core(member.core()), Before::Shared);
-        }
-        if let Before::Core(_) | Before::More(..) = self.before {
-            self.note(place, member, undo, change);
-        }
-        member
-    }
-
-    /// Notes what a change is about to change of a member besides its core.
-    fn note(
-        &mut self,
-        place: usize,
-        member: &Member,
-        undo: &mut SmallVec<[Undo; 4]>,
-        change: &Change,
-    ) {
-        match change {
-            Change::Opened { lot, .. }
-            | Change::Moved { lot, .. }
-            | Change::Matured { lot, .. } => {
-                let row = member.lots.row(*lot).cloned();
-                let before = row.map_or(Undo::NoLot(place, *lot), |row| Undo::Lot(place, row));
-                undo.push(before);
-            }
-            Change::Redated { .. } => undo.push(Undo::Lots(place, member.lots.clone())),
-            _ => {}
-        }
-        let lots_only = match change {
-            Change::Joined { .. } | Change::Opened { .. } | Change::Matured { .. } => true,
-            Change::Moved { to, .. } => *to != Pot::Debt,
-            Change::Redated { .. } => true,
-            _ => false,
-        };
-        if let (Before::Core(core), false) = (&self.before, lots_only) {
-            self.before = Before::More(*core, member.more.clone());
-        }
-    }
-}
-
 impl Drop for Draft<'_> {
     /// Unless it was finished, brings the records back to what they were, and forgets the entries: also
     /// when a rule in code panics.
@@ -507,33 +408,7 @@ impl Drop for Draft<'_> {
             return;
         }
         self.book.forget(self.written);
-        let members = &mut self.states.members;
-        while let Some(undo) = self.undo.pop() {
-            match undo {
-                Undo::Lot(place, row) => members.at_mut(place).lots.put(row),
-                Undo::NoLot(place, number) => members.at_mut(place).lots.remove(number),
-                Undo::Lots(place, before) => members.at_mut(place).lots = before,
-                Undo::Deed(id, deed) => {
-                    self.states.deeds.insert(id, deed);
-                }
-                Undo::Books(books) => self.states.books = books,
-            }
-        }
-        for working in self.members.drain(..) {
-            let Some(place) = working.place else { continue };
-            match working.before {
-                Before::Unchanged => {}
-                // All that are new came after all others.
-                Before::New => members.pop(),
-                Before::Shared(before) => members.put(place, before),
-                Before::Core(core) => members.at_mut(place).set_core(core),
-                Before::More(core, more) => {
-                    let member = members.at_mut(place);
-                    member.set_core(core);
-                    member.more = more;
-                }
-            }
-        }
+        restore(self.states, &mut self.undo, &mut self.members);
     }
 }
 

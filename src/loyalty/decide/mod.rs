@@ -11,6 +11,7 @@ mod refund;
 mod stamp;
 pub(super) mod tier;
 mod transfer;
+mod undo;
 
 use smallvec::SmallVec;
 
