@@ -210,7 +210,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Another redemption rate is expected.
-    pub(super) fn expect(&mut self, urr: Rational) -> Result<(), Refusal> {
+    pub(super) fn set_urr(&mut self, urr: Rational) -> Result<(), Refusal> {
         let before = Undo::Books(self.states.books);
         self.post_alone(Change::Expected { urr }, Some(before))
     }

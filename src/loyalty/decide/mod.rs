@@ -262,7 +262,7 @@ fn act(draft: &mut Draft<'_>, action: &Action) -> Result<(Receipt, Subject), Ref
                 value: urr.num(),
                 expected: "from 0 to the denominator",
             })?;
-            draft.expect(*urr)?;
+            draft.set_urr(*urr)?;
             Ok((Receipt::Noted {}, Subject::None))
         }
     }
