@@ -59,8 +59,8 @@ impl History {
 
 impl Deeds for History {
     fn own(&mut self, id: &CommandId) -> Result<Option<Arc<Deed>>, StoreError> {
-        let recalled = self.recall.own(id);
-        Ok(self.brought(id).or(recalled).map(|(_, deed)| deed))
+        let found = self.brought(id).or_else(|| self.recall.own(id));
+        Ok(found.map(|(_, deed)| deed))
     }
 
     fn find(&mut self, id: &CommandId) -> Result<Option<Arc<Deed>>, StoreError> {

@@ -1,8 +1,8 @@
 //! A table of commands by the hashes of their names.
 //!
 //! Linear probing: the line of memory in which a command is looked for is the one that will take it, so that
-//! whoever looks at some commands together pays for one line each. (A table that keeps its tags apart from its
-//! slots waits for a second line at every insertion.)
+//! whoever looks at some commands together pays for one line each, at times for the next one, too. (A table that
+//! keeps its tags apart from its slots waits for a second line elsewhere at every insertion.)
 
 /// A command.
 #[derive(Debug, Clone, Copy)]
@@ -55,8 +55,8 @@ impl Slots {
         from.iter().skip_while(lower).take_while(own)
     }
 
-    /// Reads something of the places where a hash is looked for first: of the line of the processor's
-    /// caches in which they begin, and of the one in which most looks end.
+    /// Reads something of the places where a hash is looked for first: of the line of the processor's caches in
+    /// which the first one lies, and of the next line.
     pub(crate) fn glance(&self, hash: u32) -> u64 {
         let start = self.start(hash);
         let first = |place: usize| self.places.get(place).map_or(0, |slot| slot.first);

@@ -19,8 +19,8 @@ use super::super::rational::Rational;
 use super::super::refusal::Refusal;
 use super::super::rules::Rules;
 use super::super::states::States;
-use super::not_before;
 use super::undo::{Steps, Undo, Working, restore};
+use super::{each_touched, not_before};
 use crate::event::Timestamp;
 
 /// States, rules and an instant, and the entries written so far.
@@ -106,20 +106,15 @@ impl<'a> Draft<'a> {
 
     /// Has the members at hand that an action touches; refuses when one of them is ahead of now.
     pub(super) fn bring_all(&mut self, action: &Action) -> Result<(), Refusal> {
-        for account in action.accounts() {
-            self.bring(account)?;
-        }
         let deed = action.reference().and_then(|id| self.states.deeds.get(id));
-        if let Some(deed) = deed.cloned() {
-            let mut brought = Ok(());
-            deed.each_account(|account| {
-                if brought.is_ok() {
-                    brought = self.bring(account);
-                }
-            });
-            brought?;
-        }
-        Ok(())
+        let deed = deed.cloned();
+        let mut brought = Ok(());
+        each_touched(action, deed.as_deref(), |account| {
+            if brought.is_ok() {
+                brought = self.bring(account);
+            }
+        });
+        brought
     }
 
     /// Has a member at hand that will be looked at again and again; refuses when it is ahead of now.
@@ -184,11 +179,7 @@ impl<'a> Draft<'a> {
     }
 
     fn enter(&mut self, at: Timestamp, who: Who, change: Change) -> Result<(), Refusal> {
-        let entry = Entry {
-            at,
-            command: self.command.cloned(),
-            change,
-        };
+        let entry = self.entry(at, change);
         let working = &mut self.members[who.0];
         let member = working.change(self.states, &mut self.undo, &entry.change);
         apply_to(member, &working.account, &entry)?;
@@ -196,13 +187,17 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Writes an entry of now that is about no member.
-    fn post_alone(&mut self, change: Change, undo: Option<Undo>) -> Result<(), Refusal> {
-        let entry = Entry {
-            at: self.now,
+    fn entry(&self, at: Timestamp, change: Change) -> Entry {
+        Entry {
+            at,
             command: self.command.cloned(),
             change,
-        };
+        }
+    }
+
+    /// Writes an entry of now that is about no member.
+    fn post_alone(&mut self, change: Change, undo: Option<Undo>) -> Result<(), Refusal> {
+        let entry = self.entry(self.now, change);
         self.undo.extend(undo);
         apply(self.states, &entry)?;
         self.book.enter(entry);

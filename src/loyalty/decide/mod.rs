@@ -225,11 +225,21 @@ fn touched(states: &States, action: &Action) -> SmallVec<[AccountId; 2]> {
             accounts.push(account.clone());
         }
     };
-    action.accounts().for_each(&mut add);
-    if let Some(deed) = action.reference().and_then(|id| states.deed(id)) {
-        deed.each_account(add);
-    }
+    let deed = action.reference().and_then(|id| states.deed(id));
+    each_touched(action, deed, &mut add);
     accounts
+}
+
+/// Shows the accounts that an action touches which may refer to a deed, some of them repeatedly.
+fn each_touched<'a>(
+    action: &'a Action,
+    deed: Option<&'a Deed>,
+    mut visit: impl FnMut(&'a AccountId),
+) {
+    action.accounts().for_each(&mut visit);
+    if let Some(deed) = deed {
+        deed.each_account(visit);
+    }
 }
 
 fn act(draft: &mut Draft<'_>, action: &Action) -> Result<(Receipt, Subject), Refusal> {
@@ -245,14 +255,8 @@ fn act(draft: &mut Draft<'_>, action: &Action) -> Result<(Receipt, Subject), Ref
         Action::Transfer { from, to, points } => transfer::transfer(draft, from, to, *points),
         Action::GroupOpen { account } => group::open(draft, account),
         Action::GroupJoin { account, group } => group::join(draft, account, group),
-        Action::Stamp { account, count } => {
-            let who = draft.who(account);
-            stamp::stamp(draft, who, *count)
-        }
-        Action::Unstamp { account, count } => {
-            let who = draft.who(account);
-            stamp::unstamp(draft, who, *count)
-        }
+        Action::Stamp { account, count } => stamp::stamp(draft, account, *count),
+        Action::Unstamp { account, count } => stamp::unstamp(draft, account, *count),
         Action::SetUrr { urr } => {
             if draft.programme.liability.is_none() {
                 return Err(Refusal::NotInProgramme { rules: "liability" });

@@ -3,15 +3,17 @@
 use super::super::deed::Subject;
 use super::super::entry::Change;
 use super::super::member::Card;
+use super::super::names::AccountId;
 use super::super::receipt::Receipt;
 use super::super::refusal::Refusal;
 use super::draft::{Draft, Who};
 
 pub(super) fn stamp(
     draft: &mut Draft<'_>,
-    who: Who,
+    account: &AccountId,
     count: i64,
 ) -> Result<(Receipt, Subject), Refusal> {
+    let who = draft.who(account);
     let (card, size) = card(draft, who, count)?;
     let overflow = Refusal::Overflow {
         what: "number of stamps",
@@ -33,9 +35,10 @@ pub(super) fn stamp(
 
 pub(super) fn unstamp(
     draft: &mut Draft<'_>,
-    who: Who,
+    account: &AccountId,
     count: i64,
 ) -> Result<(Receipt, Subject), Refusal> {
+    let who = draft.who(account);
     let (card, size) = card(draft, who, count)?;
     let stamps = card.stamps.checked_sub(count).ok_or(Refusal::Overflow {
         what: "number of stamps",
