@@ -3,8 +3,6 @@
 #[path = "common/counted.rs"]
 mod counted;
 
-use std::time::Instant;
-
 use tenure::lifetime::{BgNbd, FitOptions, FitStatus, Fitted, GammaGamma, Limit, PurchaseModel};
 use tenure::summary::{Histories, HistoryColumns, TimeUnit};
 
@@ -20,10 +18,8 @@ fn drift<M>(fitted: &Fitted<M>) -> Vec<(&str, Limit)> {
 
 fn fit(rows: &[(u32, f64, f64, usize)]) -> Fitted<BgNbd> {
     let histories = histories(rows);
-    let begin = Instant::now();
     let fitted = BgNbd::fit(&histories, &FitOptions::default()).unwrap();
-    eprintln!("{:?} {:?}", begin.elapsed(), fitted.report);
-    assert!(begin.elapsed().as_secs_f64() < 1.0);
+    assert!(fitted.report.iterations < 200);
     assert!(fitted.report.covariance.is_none());
     for history in histories.iter() {
         let expected = fitted.expected_purchases(&history, 52.0);

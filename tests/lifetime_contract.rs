@@ -3,8 +3,6 @@
 #[path = "common/sizes.rs"]
 mod sizes;
 
-use std::time::Instant;
-
 use proptest::prelude::*;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -368,12 +366,11 @@ fn everybody_leaves() {
 fn customers_alike_run_off_together() {
     // Half of the rest at every renewal: geometric, so that α and β go to infinity alike.
     let data = cohort(&[1024, 512, 256, 128, 64, 32]);
-    let begin = Instant::now();
     let fitted = Sbg::fit(&data, &FitOptions::default()).unwrap();
     let both = [("alpha", Limit::Infinity), ("beta", Limit::Infinity)];
     assert_eq!(drift(&fitted), both);
     assert!((fitted.retention_rate(5) - 0.5).abs() < 1e-3);
-    assert!(begin.elapsed().as_secs_f64() < 1.0);
+    assert!(fitted.report.iterations < 200);
 }
 
 #[test]
@@ -401,7 +398,6 @@ fn boundaries_of_occasions() {
     assert!(nobody_buys.report.log_likelihood.abs() < 1e-6);
 
     let nobody_leaves = summary(&[(1, 6, 6, 10), (3, 6, 6, 30), (6, 6, 6, 20)]);
-    let begin = Instant::now();
     let fitted = BgBb::fit(&nobody_leaves, &options).unwrap();
     let names: Vec<_> = drift(&fitted).into_iter().map(|(name, _)| name).collect();
     assert!(
@@ -420,13 +416,12 @@ fn boundaries_of_occasions() {
     ] {
         let data = summary(rows);
         let fitted = BgBb::fit(&data, &options).unwrap();
-        assert!(fitted.report.log_likelihood.is_finite());
+        assert!(fitted.report.log_likelihood.is_finite() && fitted.report.iterations < 200);
         for (history, _) in data.iter() {
             let alive = fitted.probability_alive(&history);
             assert!((0.0..=1.0).contains(&alive), "{rows:?}: {alive}");
         }
     }
-    assert!(begin.elapsed().as_secs_f64() < 5.0);
 
     let error = BgBb::fit(&summary(&[(0, 0, 0, 5)]), &options).unwrap_err();
     assert!(

@@ -8,8 +8,6 @@ mod counted;
 #[path = "common/sizes.rs"]
 mod sizes;
 
-use std::time::Instant;
-
 use proptest::prelude::*;
 use tenure::event::{Timestamp, Zone};
 use tenure::lifetime::{
@@ -205,11 +203,9 @@ fn drift(report: &FitReport) -> Vec<(&str, Limit)> {
 /// Fits both models, promptly, and answers for everybody.
 fn fit(rows: &[(u32, f64, f64, usize)]) -> (FitReport, FitReport) {
     let histories = histories(rows);
-    let begin = Instant::now();
     let pareto = ParetoNbd::fit(&histories, &FitOptions::default()).unwrap();
     let nbd = Nbd::fit(&histories, &FitOptions::default()).unwrap();
-    eprintln!("{:?} {:?}", begin.elapsed(), pareto.report);
-    assert!(begin.elapsed().as_secs_f64() < 2.0);
+    assert!(pareto.report.iterations.max(nbd.report.iterations) < 200);
     for history in histories.iter() {
         for model in [&*pareto as &dyn PurchaseModel, &*nbd] {
             let expected = model.expected_purchases(&history, 52.0);

@@ -4,8 +4,6 @@
 #[path = "common/sizes.rs"]
 mod sizes;
 
-use std::time::Instant;
-
 use proptest::prelude::*;
 use tenure::Error;
 use tenure::event::{DAY_S, Timestamp, Zone};
@@ -382,18 +380,10 @@ fn data_without_a_maximum_in_the_interior() {
     ];
     for rows in all {
         let histories = histories(&rows);
-        let begin = Instant::now();
         let options = FitOptions::default();
         let random = MbgNbd::fit(&histories, &options).unwrap();
         let regular = MbgCnbd::fit(&histories, Regularity::ByLikelihood, &options).unwrap();
-        let seconds = begin.elapsed().as_secs_f64();
-        eprintln!(
-            "{seconds} {} {:?} {:?}",
-            regular.k(),
-            random.report,
-            regular.report
-        );
-        assert!(seconds < 5.0);
+        assert!(random.report.iterations < 200 && regular.report.iterations < 200);
         assert_ne!(random.report.status, FitStatus::Interior);
         assert!(regular.report.log_likelihood >= random.report.log_likelihood - 1e-6);
         for history in histories.iter() {

@@ -1,7 +1,7 @@
 //! BPR and WARP: what a training must do whatever the numbers are.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -163,19 +163,15 @@ fn a_training_stops_when_it_is_told_to() {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let fit = scope.spawn(|| {
-            let fit = Bpr::fit_until(&matrix, &config, &|| stop.load(Ordering::Relaxed));
-            (fit.unwrap_err(), Instant::now())
+            Bpr::fit_until(&matrix, &config, &|| stop.load(Ordering::Relaxed)).unwrap_err()
         });
         std::thread::sleep(Duration::from_millis(300));
-        let told = Instant::now();
         stop.store(true, Ordering::Relaxed);
-        let (error, ended) = fit.join().unwrap();
-        let said = matches!(error, Error::Fit(FitError::Cancelled { .. }));
-        // Unoptimised and beside other tests; a tenth of that is promised.
+        // How soon that is, `recommend_every_model` measures.
+        let error = fit.join().unwrap();
         assert!(
-            said && ended - told < Duration::from_secs(1),
-            "{error}, {:?}",
-            ended - told
+            matches!(error, Error::Fit(FitError::Cancelled { .. })),
+            "{error}"
         );
     });
 }

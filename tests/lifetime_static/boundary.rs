@@ -1,7 +1,5 @@
 //! Data whose likelihood has no maximum in the interior: the fit says so, and promptly.
 
-use std::time::Instant;
-
 use tenure::lifetime::{
     BgNbd, CovariateOptions, FitOptions, FitReport, FitStatus, Limit, ParetoNbd, PurchaseModel,
     WithCovariates,
@@ -42,9 +40,8 @@ fn nobody_of_one_channel_repeats() {
         lifetime: Some(vec![]),
         ..CovariateOptions::default()
     };
-    let begin = Instant::now();
     let fitted = WithCovariates::<BgNbd>::fit(&customers, &channel, &options).unwrap();
-    assert!(begin.elapsed().as_secs_f64() < 1.0);
+    assert!(fitted.report.iterations < 200);
     assert_eq!(
         drift(&fitted.report),
         [("trans.channel", Limit::NegativeInfinity)]
@@ -81,11 +78,9 @@ fn one_channel_is_equally_ready_to_leave() {
         .map(|i| if i < n { 0.0 } else { 1.0 })
         .collect();
     let channel = covariates(&[("channel", channel)]);
-    let begin = Instant::now();
     let options = CovariateOptions::default();
     let fitted = WithCovariates::<BgNbd>::fit(&customers, &channel, &options).unwrap();
-    eprintln!("{:?} {:?}", begin.elapsed(), fitted.report);
-    assert!(begin.elapsed().as_secs_f64() < 1.0);
+    assert!(fitted.report.iterations < 200);
     let drift = drift(&fitted.report);
     for parameter in ["a", "b"] {
         assert!(drift.contains(&(parameter, Limit::Infinity)), "{drift:?}");
@@ -115,10 +110,8 @@ fn apparel_has_no_best_bg_nbd() {
     let names = ["Gender", "Channel"];
     let covariates = covariates(&names.map(|name| (name, numbers(name))));
     let options = CovariateOptions::default();
-    let begin = Instant::now();
     let fitted = WithCovariates::<BgNbd>::fit(&histories, &covariates, &options).unwrap();
-    eprintln!("{:?} {:?}", begin.elapsed(), fitted.report);
-    assert!(begin.elapsed().as_secs_f64() < 1.0);
+    assert!(fitted.report.iterations < 200);
     let drift = drift(&fitted.report);
     for parameter in ["a", "b"] {
         assert!(drift.contains(&(parameter, Limit::Infinity)), "{drift:?}");
@@ -129,9 +122,7 @@ fn apparel_has_no_best_bg_nbd() {
         "{log_likelihood}"
     );
 
-    let begin = Instant::now();
     let fitted = WithCovariates::<ParetoNbd>::fit(&histories, &covariates, &options).unwrap();
-    eprintln!("{:?} {:?}", begin.elapsed(), fitted.report);
     assert_eq!(fitted.report.status, FitStatus::Interior);
     // The closed form with ₂F₁ at these parameters, with 30 digits, in mpmath.
     let by_mpmath = -5_821.062_685_868_87;

@@ -13,8 +13,6 @@ mod options;
 #[path = "../common/sizes.rs"]
 mod sizes;
 
-use std::time::Instant;
-
 use tenure::event::Zone;
 use tenure::lifetime::{
     BgNbd, ContractCovariateOptions, CovariateOptions, FitOptions, FitReport, FitStatus, Fitted,
@@ -177,9 +175,7 @@ fn a_continuous_covariate_makes_a_group_of_each_customer() {
     let columns = [("online", online.to_vec()), ("noise", noise.collect())];
     let both = covariates(&columns);
     let options = CovariateOptions::default();
-    let begin = Instant::now();
     let fitted = WithCovariates::<ParetoNbd>::fit(&histories, &both, &options).unwrap();
-    eprintln!("{:?} {:?}", begin.elapsed(), fitted.report);
     assert!(fitted.report.distinct == histories.len());
     let alone = covariates(&columns[..1]);
     let without = WithCovariates::<ParetoNbd>::fit(&histories, &alone, &options).unwrap();

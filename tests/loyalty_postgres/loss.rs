@@ -17,18 +17,19 @@ use tenure::loyalty::{
 use super::schema::Schema;
 use super::shared::{check, client, gift, instant, rules, schema};
 
-/// Writers whose acknowledgements are kept, until all are done.
+/// Writers whose acknowledgements are kept: until each of them has done so much, and it is enough.
 fn write(
     ledger: &Ledger<PostgresStore>,
     threads: usize,
     each: usize,
+    enough: impl Fn() -> bool + Sync,
 ) -> BTreeMap<CommandId, Receipt> {
     let acknowledged: Mutex<BTreeMap<CommandId, Receipt>> = Mutex::default();
     thread::scope(|scope| {
         for thread in 0..threads {
-            let acknowledged = &acknowledged;
+            let (acknowledged, enough) = (&acknowledged, &enough);
             scope.spawn(move || {
-                for n in 0..each {
+                for n in (0..).take_while(|&n| n < each || !enough()) {
                     let who = format!("member {}", (thread + n) % 5);
                     let command = gift(&format!("{thread}-{n}"), &who);
                     let submitted = ledger.submit(command.clone()).unwrap();
@@ -45,6 +46,15 @@ fn write(
     acknowledged.into_inner().unwrap()
 }
 
+/// Says that it is over, also where a test fails.
+struct AtEnd<'a>(&'a AtomicBool);
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn killed_sessions_lose_and_duplicate_nothing() {
     let Some(schema) = schema() else { return };
@@ -58,6 +68,7 @@ fn killed_sessions_lose_and_duplicate_nothing() {
     let ledger = Ledger::new(PostgresStore::open(&url, options).unwrap(), rules());
     let (done, killed) = (AtomicBool::new(false), AtomicU32::new(0));
     let acknowledged = thread::scope(|scope| {
+        let _end = AtEnd(&done);
         scope.spawn(|| {
             let mut killer = client(&schema);
             let kill = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
@@ -68,12 +79,9 @@ fn killed_sessions_lose_and_duplicate_nothing() {
                 thread::sleep(Duration::from_millis(7));
             }
         });
-        let acknowledged = write(&ledger, 8, 60);
-        done.store(true, Ordering::Relaxed);
-        acknowledged
+        write(&ledger, 8, 60, || killed.load(Ordering::Relaxed) > 20)
     });
-    assert!(killed.load(Ordering::Relaxed) > 10, "{killed:?}");
-    assert_eq!(acknowledged.len(), 8 * 60);
+    assert!(acknowledged.len() >= 8 * 60);
     check(ledger.store(), &acknowledged);
     let points: i64 = (0..5)
         .map(|n| {
@@ -84,7 +92,7 @@ fn killed_sessions_lose_and_duplicate_nothing() {
                 .0
         })
         .sum();
-    assert_eq!(points, 8 * 60 * 10);
+    assert_eq!(points, acknowledged.len() as i64 * 10);
 }
 
 /// Hands bytes on between the store and the server, and cuts the line in the middle of a commit.
@@ -138,6 +146,24 @@ impl Proxy {
     }
 }
 
+/// All messages up to one that makes the server answer; the first one of a connection has no kind.
+fn read_request(near: &mut TcpStream, begun: bool) -> std::io::Result<Vec<u8>> {
+    let mut request = Vec::new();
+    loop {
+        let start = request.len();
+        let length_at = start + usize::from(begun);
+        request.resize(length_at + 4, 0);
+        near.read_exact(&mut request[start..])?;
+        let length = request[length_at..].try_into().unwrap();
+        request.resize(length_at + u32::from_be_bytes(length) as usize, 0);
+        near.read_exact(&mut request[length_at + 4..])?;
+        // Sync, a simple query, a password, the end.
+        if !begun || b"SQpX".contains(&request[start]) {
+            return Ok(request);
+        }
+    }
+}
+
 fn hand_on(mut near: TcpStream, mut far: TcpStream, commits: &AtomicU32, cuts: &AtomicU32) {
     let deaf = Arc::new(AtomicBool::new(false));
     let (mut back, mut from, silent) = (
@@ -154,9 +180,9 @@ fn hand_on(mut near: TcpStream, mut far: TcpStream, commits: &AtomicU32, cuts: &
         }
         let _ = back.shutdown(Shutdown::Both);
     });
-    let mut bytes = [0; 65536];
-    while let Ok(count @ 1..) = near.read(&mut bytes) {
-        let request = &bytes[..count];
+    let mut begun = false;
+    while let Ok(request) = read_request(&mut near, begun) {
+        begun = true;
         // The entries of a command stand in its request: "Done" ends with the command's name; loads do not have an account
         // and a command's name in one message with its postings.
         let commit = request.windows(9).any(|window| window == b"\"opened\",");
@@ -173,16 +199,16 @@ fn hand_on(mut near: TcpStream, mut far: TcpStream, commits: &AtomicU32, cuts: &
         };
         match cut {
             None => {
-                if far.write_all(request).is_err() {
+                if far.write_all(&request).is_err() {
                     break;
                 }
                 continue;
             }
             Some(Cut::Before) => {}
-            Some(Cut::While) => far.write_all(request).unwrap(),
+            Some(Cut::While) => far.write_all(&request).unwrap(),
             Some(Cut::After) => {
                 deaf.store(true, Ordering::SeqCst);
-                far.write_all(request).unwrap();
+                far.write_all(&request).unwrap();
                 thread::sleep(Duration::from_millis(30));
             }
         }
@@ -204,9 +230,8 @@ fn cut_lines_lose_and_duplicate_nothing() {
         ..schema.options()
     };
     let ledger = Ledger::new(proxy.open(&schema, options), rules());
-    let acknowledged = write(&ledger, 6, 40);
-    assert!(proxy.cuts.load(Ordering::Relaxed) > 20, "{:?}", proxy.cuts);
-    assert_eq!(acknowledged.len(), 6 * 40);
+    let acknowledged = write(&ledger, 6, 40, || proxy.cuts.load(Ordering::Relaxed) > 20);
+    assert!(acknowledged.len() >= 6 * 40);
     // The proxy stays in the way of nobody who only reads.
     check(&schema.open(), &acknowledged);
 }
