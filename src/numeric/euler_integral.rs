@@ -19,6 +19,8 @@ const NOTHING: f64 = 1e-18;
 const WIDEST: f64 = 2.0;
 /// In standard deviations of the hill.
 const WIDTH: f64 = 4.0;
+/// How much wider a panel may be than where it ends.
+const STRETCH: f64 = 1.5;
 
 /// A weight over (0, 1), positive p and q, y < 1.
 #[derive(Clone, Copy, Debug)]
@@ -121,8 +123,16 @@ impl EulerIntegral {
                     add(&mut sums, weight, f(s, beyond));
                     break;
                 }
-                let smooth = WIDTH / self.curvature(s, beyond).sqrt();
-                width = smooth.min(2.0 * width).min(WIDEST);
+                width = self.smooth(s, beyond).min(2.0 * width).min(WIDEST);
+                // The hill may be flatter here than farther on.
+                loop {
+                    let (_, s, beyond) = self.at(direction * (from + width));
+                    let smooth = self.smooth(s, beyond);
+                    if width <= STRETCH * smooth {
+                        break;
+                    }
+                    width = smooth.max(0.5 * width);
+                }
                 for (distance, weight) in RULE.points(from, from + width) {
                     let (ln_weight, s, beyond) = self.at(direction * distance);
                     add(&mut sums, weight * ln_weight.exp(), f(s, beyond));
@@ -155,12 +165,13 @@ impl EulerIntegral {
         (ln_weight, s, beyond)
     }
 
-    /// The size of the second derivative in v of the logarithm of the hill.
-    fn curvature(&self, s: f64, beyond: f64) -> f64 {
+    /// The width over which the hill is smooth, by the second derivative in v of its logarithm.
+    fn smooth(&self, s: f64, beyond: f64) -> f64 {
         let spread = s * beyond;
         let kernel = beyond + (1.0 - self.y) * s;
         let bend = (1.0 - 2.0 * s + self.y * s * s) / (kernel * kernel);
-        (spread * (self.alpha * self.y * bend - self.p - self.q)).abs()
+        let curvature = (spread * (self.alpha * self.y * bend - self.p - self.q)).abs();
+        WIDTH / curvature.sqrt()
     }
 }
 

@@ -145,6 +145,38 @@ mod tests {
         }
     }
 
+    /// The hill of the integral is flat at its summit and steep beside it. The logarithms are of mpmath with 40 digits.
+    #[test]
+    fn flat_summits() {
+        let shapes = [
+            (
+                1468.8546762051128,
+                1.0,
+                607.0454807642805,
+                0.440306442840047,
+                6.67229849584013,
+            ),
+            (
+                5604.901984941442,
+                1.0,
+                3996.4620793489044,
+                0.720854893492173,
+                6.479643678588471,
+            ),
+            (
+                5802.334510555307,
+                0.05374865257539659,
+                1797.9170264367037,
+                0.32169305423921046,
+                0.6625172473457196,
+            ),
+        ];
+        for (a, b, c, z, expected) in shapes {
+            close(ln_integral(a, b, c, z), expected, 2e-14, 2e-13);
+            close(ln_hyp2f1(a, b, c, z), expected, 2e-14, 2e-13);
+        }
+    }
+
     #[test]
     fn zero_argument() {
         assert_eq!(ln_hyp2f1(2.0, 1.0, 3.0, 0.0), 0.0);
