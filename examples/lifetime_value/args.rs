@@ -47,6 +47,8 @@ OPTIONS:
     --customers-out FILE      one row a customer: P(alive), expected purchases, value, the probability of any further
                               purchase, and the time and date by which half of those who buy again have done so;
                               the last three are empty with covariates, the date for a summary, too
+                              with `compare` one row a model and customer: P(alive), expected and actual purchases of
+                              the hold-out, and the probability that the model gave to what came
     --json                    print one JSON object instead of tables";
 
 /// What was asked for.

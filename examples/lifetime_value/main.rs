@@ -19,6 +19,7 @@ mod input;
 mod output;
 #[path = "../shared/progress.rs"]
 mod progress;
+mod rows;
 mod valuation;
 
 use std::error::Error;

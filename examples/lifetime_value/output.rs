@@ -1,8 +1,6 @@
-//! Tables for the terminal, JSON, and the customers' CSV.
+//! Tables for the terminal, and JSON.
 
 use std::error::Error;
-use std::fs::File;
-use std::path::Path;
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value as Json, json};
@@ -13,11 +11,13 @@ use super::args::Args;
 use super::fits::{fit, status};
 use super::input::Shop;
 use super::progress;
-use super::valuation::{Answers, Spend, Valuation};
+use super::rows;
+use super::valuation::{Spend, Valuation};
 
 pub fn valuation(shop: &Shop, found: &Valuation, args: &Args) -> Result<(), Box<dyn Error>> {
     if let Some(path) = &args.customers_out {
-        customers(shop, found, path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let written = rows::customers(shop, found, path);
+        written.map_err(|error| format!("{}: {error}", path.display()))?;
     }
     if args.json {
         println!("{:#}", valuation_json(shop, found, args));
@@ -106,6 +106,10 @@ fn log_score(score: &Score) -> String {
 }
 
 pub fn comparison(shop: &Shop, found: &Comparison<'_>, args: &Args) -> Result<(), Box<dyn Error>> {
+    if let Some(path) = &args.customers_out {
+        let written = rows::predictions(shop, found, path);
+        written.map_err(|error| format!("{}: {error}", path.display()))?;
+    }
     if args.json {
         println!("{:#}", comparison_json(shop, found));
         return Ok(());
@@ -229,50 +233,4 @@ fn score_json(score: &Score) -> Json {
         "total_error": score.total_error(),
         "log_score": score.log_score,
     })
-}
-
-/// One row a customer, in the order of the input.
-fn customers(shop: &Shop, found: &Valuation, path: &Path) -> Result<(), Box<dyn Error>> {
-    let mut out = csv::Writer::from_writer(File::create(path)?);
-    out.write_record([
-        "customer",
-        "x",
-        "t_x",
-        "T",
-        "p_alive",
-        "expected_purchases",
-        "value",
-        "p_any_purchase",
-        "median_next_purchase",
-        "median_next_purchase_date",
-    ])?;
-    let Answers {
-        alive,
-        expected,
-        value,
-        ..
-    } = &found.purchases;
-    let answers = alive.iter().zip(expected).zip(value);
-    let rows = shop.histories.iter().zip(&shop.keys).zip(answers);
-    for (row, ((history, key), ((alive, expected), value))) in rows.enumerate() {
-        let next = found.purchases.next.as_ref().and_then(|next| next.get(row));
-        let median = next.and_then(|next| next.median);
-        let unit = shop.histories.unit();
-        let instant = shop.end.zip(median);
-        let instant = instant.and_then(|(end, median)| unit.later(end, median));
-        out.write_record([
-            key.clone(),
-            history.frequency.to_string(),
-            history.recency.to_string(),
-            history.age.to_string(),
-            format!("{alive:.9}"),
-            format!("{expected:.9}"),
-            format!("{value:.6}"),
-            next.map_or(String::new(), |next| format!("{:.9}", next.ever)),
-            median.map_or(String::new(), |median| format!("{median:.6}")),
-            instant.map_or(String::new(), |instant| instant.to_string()),
-        ])?;
-    }
-    out.flush()?;
-    Ok(())
 }

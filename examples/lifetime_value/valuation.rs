@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use tenure::lifetime::compare::{self, Candidate, Comparison};
+use tenure::lifetime::compare::{self, Candidate, Comparison, Contender, Model};
 use tenure::lifetime::{
     CovariateOptions, CustomerValue, Discount, DynamicParetoNbd, Family, FitOptions, FitReport,
     Fitted, FuturePurchases, GammaGamma, Horizon, LognormalSpend, SpendIndependence, SpendModel,
@@ -244,4 +244,46 @@ pub fn compare<'s>(
             &options,
         )
     })?)
+}
+
+/// What a model said of the hold-out, row by row.
+pub struct Prediction {
+    pub alive: Vec<f64>,
+    pub expected: Vec<f64>,
+    /// P(as many purchases as there were).
+    pub of_actual: Vec<f64>,
+}
+
+impl Prediction {
+    pub fn of(
+        contender: &Contender<'_>,
+        shop: &Shop,
+        after: &After,
+    ) -> Result<Self, Box<dyn Error>> {
+        let (ahead, counts) = (after.length, &after.purchases.purchases);
+        let model = match (&contender.fitted.model, contender.candidate) {
+            (Model::Histories(model), _) => model,
+            (Model::Paths(model), Candidate::Dynamic(data, _)) => {
+                return Ok(Self {
+                    alive: model.probability_alive(data)?,
+                    expected: model.expected_purchases(data, ahead)?,
+                    of_actual: model.count_probabilities(data, ahead, counts)?,
+                });
+            }
+            (Model::Paths(_), other) => {
+                return Err(format!("{other} has no paths through the calendar").into());
+            }
+        };
+        let histories = &shop.histories;
+        let none = || vec![0.0; histories.len()];
+        let (mut alive, mut expected, mut of_actual) = (none(), none(), none());
+        model.probability_alive_batch(histories, &mut alive)?;
+        model.expected_purchases_batch(histories, ahead, &mut expected)?;
+        model.count_probabilities_batch(histories, ahead, counts, &mut of_actual)?;
+        Ok(Self {
+            alive,
+            expected,
+            of_actual,
+        })
+    }
 }
