@@ -17,7 +17,7 @@ use tenure::loyalty::{
 use super::schema::Schema;
 use super::shared::{check, client, gift, instant, rules, schema};
 
-/// Writers whose acknowledgements are kept: until each of them has done so much, and it is enough.
+/// Writers whose acknowledgements are kept: until each of them has done so much, and it is enough, which it must be in time.
 fn write(
     ledger: &Ledger<PostgresStore>,
     threads: usize,
@@ -29,7 +29,7 @@ fn write(
         for thread in 0..threads {
             let (acknowledged, enough) = (&acknowledged, &enough);
             scope.spawn(move || {
-                for n in (0..).take_while(|&n| n < each || !enough()) {
+                for n in (0..100 * each).take_while(|&n| n < each || !enough()) {
                     let who = format!("member {}", (thread + n) % 5);
                     let command = gift(&format!("{thread}-{n}"), &who);
                     let submitted = ledger.submit(command.clone()).unwrap();
@@ -43,6 +43,11 @@ fn write(
             });
         }
     });
+    assert!(
+        enough(),
+        "{} commands were not enough",
+        100 * each * threads
+    );
     acknowledged.into_inner().unwrap()
 }
 
