@@ -19,8 +19,9 @@ const NOTHING: f64 = 1e-18;
 const WIDEST: f64 = 2.0;
 /// In standard deviations of the hill.
 const WIDTH: f64 = 4.0;
-/// How much wider a panel may be than where it ends.
+/// How much wider a panel may be than where it ends, and how often it is halved for that.
 const STRETCH: f64 = 1.5;
+const HALVINGS: u32 = 8;
 
 /// A weight over (0, 1), positive p and q, y < 1.
 #[derive(Clone, Copy, Debug)]
@@ -56,18 +57,21 @@ impl Shape {
 impl EulerIntegral {
     pub(super) fn new(p: f64, q: f64, alpha: f64, y: f64) -> Self {
         // The slope in v, p (1 − s) − q s + α y s (1 − s) / (1 − y s), times 1 − y s is the
-        // quadratic c s² − b s + p, positive at 0 and negative at 1.
-        let c = y * (p + q - alpha);
-        let b = p + q + y * (p - alpha);
-        let root = (b * b - 4.0 * c * p).max(0.0).sqrt();
+        // quadratic c s² − b s + p, positive at 0 and negative at 1. All by a size where y is so large that a
+        // square has no number.
+        let size = if y < -1e100 { -y } else { 1.0 };
+        let (slope, first) = (y / size, p / size);
+        let c = slope * (p + q - alpha);
+        let b = first + q / size + slope * (p - alpha);
+        let root = (b * b - 4.0 * c * first).max(0.0).sqrt();
         let from_zero = if b > 0.0 {
-            2.0 * p / (b + root)
+            2.0 * first / (b + root)
         } else {
             (b - root) / (2.0 * c)
         };
         // The same in 1 − s, for its digits where s is nearly 1.
         let d = b - 2.0 * c;
-        let rest = q * (1.0 - y);
+        let rest = q * (1.0 / size - slope);
         let from_one = if d > 0.0 {
             2.0 * rest / (d + root)
         } else {
@@ -105,12 +109,16 @@ impl EulerIntegral {
         shape: &Shape,
         f: impl Fn(f64, f64) -> [f64; N],
     ) -> [f64; N] {
+        if !(self.summit > 0.0 && self.beyond > 0.0) {
+            // Nothing is left of the digits.
+            return [f64::NAN; N];
+        }
         let mut sums = [0.0; N];
         let ln_odds = (self.summit / self.beyond).ln();
-        let scale = (self.alpha * self.y).abs();
-        let lowest = (NOTHING / (1.0 + self.q + scale + shape.near_zero)).ln() - ln_odds;
+        let scale = (self.alpha * self.y).abs().min(f64::MAX);
+        let lowest = NOTHING.ln() - (1.0 + self.q + scale + shape.near_zero).ln() - ln_odds;
         let highest =
-            (NOTHING / (1.0 + self.p + scale / (1.0 - self.y) + shape.near_one)).ln() + ln_odds;
+            NOTHING.ln() - (1.0 + self.p + scale / (1.0 - self.y) + shape.near_one).ln() + ln_odds;
         let depth = DEPTH + shape.range;
         for (direction, flank, limit) in [(-1.0, self.p, -lowest), (1.0, self.q, -highest)] {
             let mut from = 0.0;
@@ -125,7 +133,7 @@ impl EulerIntegral {
                 }
                 width = self.smooth(s, beyond).min(2.0 * width).min(WIDEST);
                 // The hill may be flatter here than farther on.
-                loop {
+                for _ in 0..HALVINGS {
                     let (_, s, beyond) = self.at(direction * (from + width));
                     let smooth = self.smooth(s, beyond);
                     if width <= STRETCH * smooth {
@@ -169,8 +177,9 @@ impl EulerIntegral {
     fn smooth(&self, s: f64, beyond: f64) -> f64 {
         let spread = s * beyond;
         let kernel = beyond + (1.0 - self.y) * s;
-        let bend = (1.0 - 2.0 * s + self.y * s * s) / (kernel * kernel);
-        let curvature = (spread * (self.alpha * self.y * bend - self.p - self.q)).abs();
+        // In this order nothing is beyond all numbers where y nearly is.
+        let bend = ((1.0 - 2.0 * s) / kernel + self.y * s * (s / kernel)) / kernel;
+        let curvature = (spread * (self.alpha * (self.y * bend) - self.p - self.q)).abs();
         WIDTH / curvature.sqrt()
     }
 }
