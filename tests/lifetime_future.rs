@@ -105,6 +105,8 @@ proptest! {
         for (number, model) in models(logs.map(f64::exp), k).iter().enumerate() {
             let alive = model.probability_alive_after(&history, t);
             prop_assert!((0.0..=1.0).contains(&alive), "{number}: {alive}");
+            let last = model.probability_alive_after(&history, f64::MAX);
+            prop_assert!((0.0..=alive + 1e-9).contains(&last), "{number}: {last} {alive}");
             let mut counts = [f64::NAN; 4];
             model.future_purchase_probabilities(&history, t, &mut counts);
             prop_assert!(counts.iter().all(|p| (0.0..=1.0).contains(p)), "{number}: {counts:?}");

@@ -110,21 +110,22 @@ impl EulerIntegral {
         f: impl Fn(f64, f64) -> [f64; N],
     ) -> [f64; N] {
         if !(self.summit > 0.0 && self.beyond > 0.0) {
-            // Nothing is left of the digits.
+            // It has no digits left: the way from it would not end.
             return [f64::NAN; N];
         }
         let mut sums = [0.0; N];
         let ln_odds = (self.summit / self.beyond).ln();
         let scale = (self.alpha * self.y).abs().min(f64::MAX);
         let lowest = NOTHING.ln() - (1.0 + self.q + scale + shape.near_zero).ln() - ln_odds;
-        let highest =
-            NOTHING.ln() - (1.0 + self.p + scale / (1.0 - self.y) + shape.near_one).ln() + ln_odds;
+        let scale = (self.alpha * (self.y / (1.0 - self.y))).abs();
+        let highest = NOTHING.ln() - (1.0 + self.p + scale + shape.near_one).ln() + ln_odds;
         let depth = DEPTH + shape.range;
         for (direction, flank, limit) in [(-1.0, self.p, -lowest), (1.0, self.q, -highest)] {
             let mut from = 0.0;
             let mut width = f64::INFINITY;
+            let mut here = self.at(0.0);
             loop {
-                let (ln_weight, s, beyond) = self.at(direction * from);
+                let (ln_weight, s, beyond) = here;
                 let on_the_hill = from < limit && ln_weight >= -depth;
                 if !on_the_hill {
                     let weight = ln_weight.exp() / flank;
@@ -132,14 +133,15 @@ impl EulerIntegral {
                     break;
                 }
                 width = self.smooth(s, beyond).min(2.0 * width).min(WIDEST);
-                // The hill may be flatter here than farther on.
+                here = self.at(direction * (from + width));
+                // The hill may be flatter where the panel begins than where it ends.
                 for _ in 0..HALVINGS {
-                    let (_, s, beyond) = self.at(direction * (from + width));
-                    let smooth = self.smooth(s, beyond);
+                    let smooth = self.smooth(here.1, here.2);
                     if width <= STRETCH * smooth {
                         break;
                     }
                     width = smooth.max(0.5 * width);
+                    here = self.at(direction * (from + width));
                 }
                 for (distance, weight) in RULE.points(from, from + width) {
                     let (ln_weight, s, beyond) = self.at(direction * distance);
@@ -167,7 +169,8 @@ impl EulerIntegral {
         let (s, beyond) = (self.summit / shrinkage, self.beyond / growth);
         let mut ln_weight = -self.p * ln_of(shrinkage, shrunk) - self.q * ln_of(growth, grown);
         if self.alpha != 0.0 {
-            let change = -self.y * (s * self.beyond * (up / odds)) / self.kernel;
+            // From s less the summit: far below it s has no digits left where the summit still has.
+            let change = -self.y * (self.summit * (self.beyond * up / growth)) / self.kernel;
             ln_weight -= self.alpha * ln_of((beyond + (1.0 - self.y) * s) / self.kernel, change);
         }
         (ln_weight, s, beyond)
@@ -179,7 +182,8 @@ impl EulerIntegral {
         let kernel = beyond + (1.0 - self.y) * s;
         // In this order nothing is beyond all numbers where y nearly is.
         let bend = ((1.0 - 2.0 * s) / kernel + self.y * s * (s / kernel)) / kernel;
-        let curvature = (spread * (self.alpha * (self.y * bend) - self.p - self.q)).abs();
+        let bend = self.alpha * (spread * (self.y * bend));
+        let curvature = (bend - spread * (self.p + self.q)).abs();
         WIDTH / curvature.sqrt()
     }
 }

@@ -192,6 +192,23 @@ mod tests {
         for (a, b, c, z, expected) in far {
             close(ln_hyp2f1(a, b, c, z), expected, 1e-14, 0.0);
         }
+        // Here summits lie where numbers have few digits, and products with z have none.
+        let farthest = [
+            (1200000.0, 1e-06, 1.0, -1.7e+308, -0.0007243018850786883),
+            (
+                1200000.0,
+                1e-06,
+                1000000.0,
+                -1.7e+308,
+                -0.0007099091585333556,
+            ),
+            (1200000.0, 0.5, 2.0, -1e+305, -358.02236018883576),
+            (10000.0, 1e-06, 1.0, -1e+298, -0.0006959578645706874),
+            (-1200000.0, 1.0, 13.0, -1.7e+308, 851672056.285038),
+        ];
+        for (a, b, c, z, expected) in farthest {
+            close(ln_hyp2f1(a, b, c, z), expected, 1e-14, 1e-14);
+        }
     }
 
     #[test]
